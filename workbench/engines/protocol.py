@@ -1,0 +1,103 @@
+"""What the stages ask of an engine, whatever serves the model.
+
+A stage hands an engine a stream of requests and takes results as they finish, in any order.
+Requests may be added while results come back (a second turn needs the first answer), so the
+input is an async iterator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: str  # system, user or assistant
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How text is drawn. ``None`` leaves the server's own default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One chat completion. ``key`` comes back on the result; ``json_schema`` constrains the answer
+    where the engine's capabilities say it can."""
+
+    key: str
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+    json_schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a request.
+
+    ``state`` is ok, refused, truncated, too_long or error (see ``records.STATES``). ``text`` never holds
+    thinking text: that is in ``reasoning``. ``latency`` is seconds from first send to last byte, retries included;
+    ``cost`` is US dollars, ``None`` when no price is known.
+    """
+
+    key: str
+    state: str
+    text: str = ""
+    reasoning: str | None = None
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency: float | None = None
+    cost: float | None = None
+    error: str | None = None
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    structured_output: bool = False
+    logprobs: bool = False
+    seed: bool = False
+    concurrency: int = 8
+
+
+class Engine(Protocol):
+    """A source of completions. ``version`` names what served them (it is part of the provenance)."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    @property
+    def version(self) -> str: ...
+
+    def complete(self, requests: AsyncIterator[Request]) -> AsyncIterator[Result]:
+        """Results in the order they finish.
+
+        Raises:
+            EngineError: nothing can be answered at all (bad key, unknown model, unreachable endpoint).
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Embedder(Protocol):
+    """A source of text embeddings; ``version`` identifies encoder and weights, and keys its cache."""
+
+    @property
+    def version(self) -> str: ...
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """One vector a text, in order. Raises EngineError when the endpoint cannot be used."""
+        ...
+
+    async def close(self) -> None: ...
