@@ -92,9 +92,7 @@ class Response:
 
     @property
     def response_id(self) -> str:
-        return stable_id(
-            "response", self.question_id, self.model_id, self.sample, self.params_hash, self.attempt
-        )
+        return stable_id("response", self.question_id, self.model_id, self.sample, self.params_hash, self.attempt)
 
     def row(self) -> Row:
         return {
@@ -192,9 +190,7 @@ class Annotation:
 
     @property
     def item(self) -> str:
-        return item_id(
-            self.question_id, self.turn, self.model_a, self.model_b, self.response_a, self.response_b
-        )
+        return item_id(self.question_id, self.turn, self.model_a, self.model_b, self.response_a, self.response_b)
 
     def row(self) -> Row:
         return {**asdict(self), "item": self.item}

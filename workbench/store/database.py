@@ -6,6 +6,7 @@ closing that handle would drop DuckDB's lock on the file.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -33,7 +34,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """
     temp = path.with_name(path.name + ".files") / "tmp"
     temp.mkdir(mode=0o700, parents=True, exist_ok=True)
-    config = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "storage_compatibility_version": STORAGE_VERSION,
         "enable_external_access": "false",
         "autoinstall_known_extensions": "false",
@@ -171,7 +172,7 @@ class Database:
         schema = orjson.dumps([self.columns[table]]).decode()
         # The structure is ours (it comes from the catalogue); the rows go as a bound parameter.
         statement = (
-            f'INSERT OR IGNORE INTO "{table}" BY NAME SELECT unnest(from_json($1, \'{schema}\'), max_depth := 2)'
+            f"INSERT OR IGNORE INTO \"{table}\" BY NAME SELECT unnest(from_json($1, '{schema}'), max_depth := 2)"
         )
         found = self.writer.execute(statement, [rows.decode("utf-8")]).fetchone()
         return int(found[0]) if found else 0
@@ -243,11 +244,8 @@ class Database:
 
     def close(self) -> None:
         """Fold the log into the file and let go of it."""
-        try:
+        with contextlib.suppress(duckdb.Error):  # closing still leaves a log that the next open replays
             self.writer.execute("CHECKPOINT")
-        except duckdb.Error:
-            # Closing still leaves a log that the next open replays: nothing is lost.
-            pass
         self.writer.close()
 
 

@@ -35,9 +35,7 @@ def store_path(given: str | Path | None) -> Path:
     path = Path(chosen).expanduser()
     path = path.resolve() if path.exists() else path.parent.resolve() / path.name
     if path.is_dir():
-        raise BadInput(
-            "this is a directory, not a store file", file=str(path), hint=f"try --store {path}/store.duckdb"
-        )
+        raise BadInput("this is a directory, not a store file", file=str(path), hint=f"try --store {path}/store.duckdb")
     return path
 
 
@@ -81,7 +79,5 @@ def socket_file(path: Path) -> Path:
     digest = hashlib.blake2b(os.fsencode(path), digest_size=10).hexdigest()
     found = runtime_dir() / f"{digest}.sock"
     if len(os.fsencode(found)) > MAX_SOCKET_PATH:
-        raise StoreError(
-            f"the socket's path is too long ({found})", hint="set WORKBENCH_RUNTIME_DIR to a shorter path"
-        )
+        raise StoreError(f"the socket's path is too long ({found})", hint="set WORKBENCH_RUNTIME_DIR to a shorter path")
     return found

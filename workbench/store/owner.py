@@ -164,7 +164,11 @@ class Server:
         except Fatal as error:
             # The engine must reopen the file. Reply, then leave: the client starts a new owner and sends again.
             self.owner.stopping.set()
-            return {"ok": False, "kind": "StoreGone", "message": f"the store had to be reopened: {error}"}, b""
+            return {
+                "ok": False,
+                "kind": "StoreGone",
+                "message": f"the store had to be reopened: {error}",
+            }, b""
         except WorkbenchError as error:
             kind = type(error).__name__
             return {"ok": False, "kind": kind, "message": error.message, "hint": error.hint}, b""

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -66,7 +65,8 @@ class Owner:
             except duckdb.InterruptException:
                 if entry.timed_out:
                     raise QueryError(
-                        f"stopped after {timeout_s:g} s", hint="ask for less, or give more time with --timeout"
+                        f"stopped after {timeout_s:g} s",
+                        hint="ask for less, or give more time with --timeout",
                     ) from None
                 raise
             finally:
@@ -177,7 +177,10 @@ def snapshot(owner: Owner, _sock: socket.socket, request: Header, _body: bytes) 
         def work(database: Database) -> tuple[int, dict[str, int]]:
             database.checkpoint()
             done = subprocess.run(
-                ["cp", "--reflink=auto", "--", str(database.path), str(part)], capture_output=True, text=True
+                ["cp", "--reflink=auto", "--", str(database.path), str(part)],
+                capture_output=True,
+                text=True,
+                check=False,
             )
             if done.returncode:
                 part.unlink(missing_ok=True)

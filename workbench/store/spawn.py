@@ -51,7 +51,8 @@ def start_owner(path: Path) -> None:
         ready, _, _ = select.select([pipe], [], [], READY_S)
         if not ready:
             raise StoreError(
-                f"the owner of {path} is still not ready after {READY_S:g} s", hint=f"see {folder / 'owner.log'}"
+                f"the owner of {path} is still not ready after {READY_S:g} s",
+                hint=f"see {folder / 'owner.log'}",
             )
         line = pipe.readline()
     try:

@@ -1,0 +1,2 @@
+-- Names of all models.
+SELECT model_id FROM models ORDER BY model_id;

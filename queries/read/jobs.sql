@@ -1,0 +1,2 @@
+-- Newest first.
+SELECT * FROM jobs ORDER BY created_at DESC, job_id LIMIT $limit;

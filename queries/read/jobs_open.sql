@@ -1,0 +1,1 @@
+SELECT job_id, state, created_at FROM jobs WHERE state IN ('queued', 'running');

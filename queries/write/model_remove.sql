@@ -1,0 +1,2 @@
+-- touches: models
+DELETE FROM models WHERE model_id = $model_id;

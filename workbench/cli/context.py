@@ -1,0 +1,192 @@
+"""What every command shares: the store it works on, and how it prints."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from workbench.progress import Progress, StageReport
+    from workbench.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    store: str | None
+
+    def open(self, *, create: bool = False) -> Store:
+        from workbench.store import open_store
+
+        return open_store(self.store, create=create)
+
+
+def context(ctx: typer.Context) -> Context:
+    return cast(Context, ctx.obj)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output, and nothing else."""
+    print(json.dumps(plain(value), ensure_ascii=False, indent=2, default=str))
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses as objects, and numbers JSON does not have as null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return plain(dataclasses.asdict(value))
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
+    """A table for people: cells cleaned and on one line, numbers to the right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from workbench.text import clean, one_line
+
+    table = Table(title=Text(clean(title)) if title else None, title_justify="left", box=None, pad_edge=False)
+    for i, name in enumerate(columns):
+        numeric = all(isinstance(r[i], int | float) or r[i] is None for r in rows) and bool(rows)
+        table.add_column(Text(clean(name)), justify="right" if numeric else "left", header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(one_line(shown(v), 200)) for v in row))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, 160))
+    console.print(table)
+
+
+def shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}"
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def note(text: str) -> None:
+    """A line for people, on standard error so that it never mixes with results."""
+    from workbench.text import clean
+
+    print(clean(text), file=sys.stderr)
+
+
+def terminal_progress() -> Progress:
+    """A bar with rate and ETA on a terminal, plain lines otherwise."""
+    if sys.stderr.isatty():
+        return BarProgress()
+    from workbench.worker import LogProgress
+
+    return LogProgress()
+
+
+class BarProgress:
+    """Progress drawn on standard error, redrawn at most four times a second."""
+
+    cancelled = False
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[failures]}", style="red"),
+            console=self._console,
+            refresh_per_second=4,
+        )
+        self._task: TaskID | None = None
+        self._failed = 0
+        self._done = 0
+        self._began = 0.0
+
+    def start(self, label: str, total: int | None) -> None:
+        from workbench.text import one_line
+
+        self.finish()
+        self._failed = self._done = 0
+        self._began = time.monotonic()
+        self._bar.start()
+        self._task = self._bar.add_task(one_line(label, 40), total=total, rate="", failures="")
+
+    def advance(self, done: int = 1, *, failed: int = 0) -> None:
+        if self._task is None:
+            return
+        self._done += done
+        self._failed += failed
+        rate = self._done / max(time.monotonic() - self._began, 1e-9)
+        self._bar.update(
+            self._task,
+            advance=done,
+            rate=f"{rate:.1f}/s",
+            failures=f"{self._failed} failed" if self._failed else "",
+        )
+
+    def say(self, message: str, *, level: str = "info") -> None:
+        from rich.text import Text
+
+        from workbench.text import clean
+
+        style = {"error": "red", "warning": "yellow"}.get(level, "")
+        self._console.print(Text(clean(message), style=style))
+
+    def finish(self) -> None:
+        if self._task is not None:
+            self._bar.stop()
+            self._task = None
+
+
+def finish(progress: Progress) -> None:
+    if isinstance(progress, BarProgress):
+        progress.finish()
+
+
+def print_report(report: StageReport, *, as_json: bool) -> None:
+    """What a stage did, and exit code 1 when something of it failed and is not a verdict's state."""
+    if as_json:
+        print_json(report)
+        return
+    states = ", ".join(f"{n} {state}" for state, n in sorted(report.states.items()) if n)
+    line = f"{report.stage}: {report.done} of {report.total} done"
+    if states:
+        line += f" ({states})"
+    if report.already:
+        line += f"; {report.already} were there already"
+    if report.prompt_tokens or report.completion_tokens:
+        line += f"; {report.prompt_tokens:,} prompt and {report.completion_tokens:,} completion tokens"
+    if report.cost is not None:
+        line += f"; ${report.cost:.4f}"
+    note(line)
+    for text in report.notes:
+        note(f"  {text}")

@@ -1,0 +1,117 @@
+"""``workbench models``: what can answer and judge."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from workbench.cli.context import context, note, print_json, print_table
+from workbench.cli.running import Json
+
+models_app = typer.Typer(help="Add, list and remove models.", invoke_without_command=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(models_app, name="models")
+
+
+@models_app.callback()
+def models_top(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        models_list(ctx)
+
+
+@models_app.command(
+    "add",
+    epilog="Example: workbench models add llama --engine api --base-url http://localhost:8000/v1 "
+    "--model meta-llama/Llama-3.1-8B-Instruct",
+)
+def models_add(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name used everywhere in the workbench.")],
+    engine: Annotated[str, typer.Option("--engine", help="api (any OpenAI-compatible URL) or bundled.")] = "api",
+    base_url: Annotated[str | None, typer.Option("--base-url", help="URL that ends in /v1.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="The endpoint's name of the model [default: NAME].")
+    ] = None,
+    path: Annotated[str | None, typer.Option("--path", help="A GGUF file, for --engine bundled.")] = None,
+    api_key_env: Annotated[
+        str | None,
+        typer.Option("--api-key-env", metavar="VAR", help="Environment variable that holds the key."),
+    ] = None,
+    system_prompt: Annotated[str | None, typer.Option("--system-prompt")] = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", min=0.0)] = None,
+    top_p: Annotated[float | None, typer.Option("--top-p", min=0.0, max=1.0)] = None,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1)] = None,
+    seed: Annotated[int | None, typer.Option("--seed")] = None,
+    price_in: Annotated[
+        float | None, typer.Option("--price-in", min=0.0, help="US dollars a million prompt tokens.")
+    ] = None,
+    price_out: Annotated[
+        float | None, typer.Option("--price-out", min=0.0, help="US dollars a million completion tokens.")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option("--concurrency", min=1)] = None,
+    rpm: Annotated[float | None, typer.Option("--rpm", min=0.0, help="Requests a minute at most.")] = None,
+    tpm: Annotated[float | None, typer.Option("--tpm", min=0.0, help="Tokens a minute at most.")] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", min=0.0, help="Seconds for one request.")] = None,
+    structured: Annotated[
+        bool, typer.Option("--structured", help="The endpoint obeys JSON schemas (vLLM, OpenAI).")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Change the settings of a known model.")] = False,
+) -> None:
+    """Add a model. The key itself is never stored: only the name of the variable that holds it."""
+    from workbench.models import save_model
+    from workbench.records import Model
+
+    params: dict[str, Any] = {
+        "model": model or (name if engine == "api" else None), "api_key_env": api_key_env,
+        "system_prompt": system_prompt, "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens,
+        "seed": seed, "price_in": price_in, "price_out": price_out, "concurrency": concurrency, "rpm": rpm,
+        "tpm": tpm, "timeout_s": timeout, "structured_output": structured or None,
+    }  # fmt: skip
+    given = {key: value for key, value in params.items() if value is not None}
+    with context(ctx).open(create=True) as store:
+        changed = save_model(store, Model(name, engine, base_url or path, given), replace=replace)
+    note(f"model '{name}' {'added' if changed else 'was there already'}")
+
+
+@models_app.command("list")
+def models_list(ctx: typer.Context, as_json: Json = False) -> None:
+    """Models that can be named: in the store, or built in."""
+    import json
+
+    from workbench.engines.registry import BUILTIN_MODELS
+
+    with context(ctx).open(create=True) as store:
+        rows = store.query("models")
+    there = {row["model_id"] for row in rows}
+    listed = [{**row, "params": json.loads(row["params"]), "builtin": False} for row in rows]
+    for row in listed:
+        row["builtin"] = row["model_id"] in BUILTIN_MODELS
+    listed += [
+        {"model_id": m.model_id, "engine": m.engine, "endpoint": m.endpoint, "params": dict(m.params),
+         "responses": 0, "judgments": 0, "builtin": True}
+        for m in BUILTIN_MODELS.values() if m.model_id not in there
+    ]  # fmt: skip
+    if as_json:
+        print_json(listed)
+        return
+    print_table(
+        ["model", "engine", "endpoint", "responses", "judgments", "settings"],
+        [
+            [r["model_id"], r["engine"], r["endpoint"] or ("built in" if r["builtin"] else None), r["responses"],
+             r["judgments"], r["params"]]
+            for r in listed
+        ],
+    )  # fmt: skip
+
+
+@models_app.command("remove")
+def models_remove(ctx: typer.Context, name: str) -> None:
+    """Forget a model that has answered and judged nothing."""
+    from workbench.models import remove_model
+
+    with context(ctx).open() as store:
+        remove_model(store, name)
+    note(f"model '{name}' removed")

@@ -1,0 +1,138 @@
+"""``workbench run`` and ``workbench demo``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workbench.cli.context import context, finish, note, print_json, print_table, terminal_progress
+from workbench.cli.running import Detach, DryRun, Json
+
+if TYPE_CHECKING:
+    from workbench.pipeline import Summary
+    from workbench.progress import Estimate
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: workbench run plan.toml --dry-run")(run)
+    app.command(epilog="Example: workbench demo --no-ui")(demo)
+
+
+def run(
+    ctx: typer.Context,
+    plan: Annotated[Path, typer.Argument(metavar="PLAN.toml")],
+    dry_run: DryRun = False,
+    detach: Detach = False,
+    as_json: Json = False,
+) -> None:
+    """Run a whole plan headless: import, generate, compare, select, judge, report.
+
+    Safe to stop and run again: only what is missing is done. Exit code 0 means that every item has a result, or
+    a recorded failure within the plan's tolerance.
+    """
+    from workbench import jobs
+    from workbench.pipeline import check_specs, dry_run_plan, plan_spec, run_plan
+    from workbench.plan import read_plan
+
+    found = read_plan(plan)
+    check_specs(found)
+    if dry_run:
+        print_estimates(dry_run_plan(context(ctx).store, found), as_json=as_json)
+        return
+    with context(ctx).open(create=True) as store:
+        if detach:
+            job_id = jobs.launch(store, "run", plan_spec(found))
+            if as_json:
+                print_json({"job_id": job_id})
+            else:
+                note(f"job {job_id} runs in the background; watch it with: workbench jobs log {job_id} --follow")
+            return
+        progress = terminal_progress()
+        try:
+            summary = run_plan(store, found, progress)
+        finally:
+            finish(progress)
+    print_summary(summary, as_json=as_json)
+    if not summary.ok:
+        raise typer.Exit(1)
+
+
+def print_estimates(estimates: Sequence[Estimate], *, as_json: bool) -> None:
+    if as_json:
+        print_json(estimates)
+        return
+    print_table(
+        [
+            "stage",
+            "items",
+            "there already",
+            "requests",
+            "prompt tokens",
+            "completion tokens",
+            "cost US$",
+            "remark",
+        ],
+        [
+            [
+                e.stage,
+                e.items,
+                e.already,
+                e.requests,
+                e.prompt_tokens,
+                e.completion_tokens,
+                e.cost,
+                e.unknown or "",
+            ]
+            for e in estimates
+        ],
+        title="Dry run: nothing was sent or written. Tokens are estimates.",
+    )
+
+
+def print_summary(summary: Summary, *, as_json: bool) -> None:
+    if as_json:
+        print_json(summary.to_json())
+        return
+    for report in summary.stages:
+        states = ", ".join(f"{n} {state}" for state, n in sorted(report.states.items()) if n)
+        note(f"{report.stage}: {report.done} of {report.total}" + (f" ({states})" if states else ""))
+    for method, rows in summary.leaderboards.items():
+        columns = ["rank", "model", "rating", "lower", "upper", "n", "wins", "losses", "ties"]
+        print_table(columns, [[row[c] for c in columns] for row in rows], title=f"Leaderboard ({method})")
+    share = summary.failed / max(summary.items, 1)
+    note(
+        f"{'done' if summary.ok else 'NOT complete'} in {summary.elapsed_s:.0f} s: {summary.items:,} items, "
+        f"{summary.failed:,} recorded failures ({share:.1%}; tolerance {summary.tolerance:.0%})"
+    )
+
+
+def demo(
+    ctx: typer.Context,
+    no_ui: Annotated[
+        bool, typer.Option("--no-ui", help="Print the leaderboard instead of opening the terminal UI.")
+    ] = False,
+    questions: Annotated[int, typer.Option("--questions", min=1, help="Questions to answer.")] = 24,
+    as_json: Json = False,
+) -> None:
+    """From nothing to votes: sample questions, a small real model on this CPU, and the annotate screen."""
+    from workbench.demo import demo_plan
+    from workbench.pipeline import run_plan
+
+    with context(ctx).open(create=True) as store:
+        progress = terminal_progress()
+        try:
+            summary = run_plan(store, demo_plan(questions), progress)
+        finally:
+            finish(progress)
+    if no_ui or as_json:
+        print_summary(summary, as_json=as_json)
+        note("open the terminal UI with: workbench")
+        if not summary.ok:
+            raise typer.Exit(1)
+        return
+    from workbench.cli.annotating import open_ui
+
+    open_ui(ctx, "annotate")

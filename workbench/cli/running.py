@@ -1,0 +1,256 @@
+"""Commands that make models work: generate, similarity, select, judge, and the jobs they are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from workbench.cli.context import (
+    context,
+    finish,
+    note,
+    print_json,
+    print_report,
+    print_table,
+    terminal_progress,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Run in the background; see: workbench jobs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done and what it would cost.")]
+Bench = Annotated[str | None, typer.Option("--bench", help="Only questions of this benchmark.")]
+Category = Annotated[str | None, typer.Option("--category", help="Only questions of this category.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N questions.")]
+Concurrency = Annotated[int | None, typer.Option("--concurrency", min=1, help="Requests in flight at once.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try recorded failures again.")]
+
+jobs_app = typer.Typer(help="List, watch and cancel background jobs.", invoke_without_command=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: workbench generate --models gpt-4o,llama --bench mt_bench")(generate)
+    app.command(epilog="Example: workbench similarity --metric embedding --model hashing")(similarity)
+    app.command(epilog="Example: workbench select --method mad --top-k 10 --diversity 0.1")(select)
+    app.command(epilog="Example: workbench judge --protocol pairwise-all --judge gpt-4o")(judge)
+    app.add_typer(jobs_app, name="jobs")
+
+
+def names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def go(ctx: typer.Context, kind: str, values: dict[str, Any], *, detach: bool, dry: bool, as_json: bool) -> None:
+    """Check the request, then print its estimate, launch it, or run it here."""
+    from workbench import jobs
+    from workbench.stages import estimate_stage, make_spec, spec_values
+    from workbench.worker import run_here
+
+    spec = make_spec(kind, values)
+    with context(ctx).open() as store:
+        if dry:
+            from workbench.cli.plans import print_estimates
+
+            print_estimates([estimate_stage(store, kind, spec)], as_json=as_json)
+        elif detach:
+            estimate_stage(store, kind, spec)  # what is wrong with the request is said here, not in a log
+            job_id = jobs.launch(store, kind, spec_values(spec))
+            if as_json:
+                print_json({"job_id": job_id})
+            else:
+                note(f"job {job_id} runs in the background; watch it with: workbench jobs log {job_id} --follow")
+        else:
+            progress = terminal_progress()
+            try:
+                report = run_here(store, kind, spec, progress)
+            finally:
+                finish(progress)
+            print_report(report, as_json=as_json)
+            if report.states.get("error"):
+                raise typer.Exit(1)
+
+
+def generate(
+    ctx: typer.Context,
+    models: Annotated[str, typer.Option("--models", help="Models to answer, separated by commas.")],
+    bench: Bench = None,
+    category: Category = None,
+    limit: Limit = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Answers of each model to each question.")] = 1,
+    concurrency: Concurrency = None,
+    retry_failed: RetryFailed = False,
+    detach: Detach = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Have models answer the questions that they have not answered yet.
+
+    Every turn of a question is asked in turn, with the answers before it. Stopping loses at most the requests in
+    flight; the same command continues.
+    """
+    values = {
+        "models": names(models), "bench": bench, "category": category, "limit": limit, "samples": samples,
+        "concurrency": concurrency, "retry_failed": retry_failed,
+    }  # fmt: skip
+    go(ctx, "generate", values, detach=detach, dry=dry_run, as_json=as_json)
+
+
+def similarity(
+    ctx: typer.Context,
+    metric: Annotated[str, typer.Option("--metric", help="How likeness is measured: embedding.")] = "embedding",
+    model: Annotated[
+        str, typer.Option("--model", help="Embedder: hashing, smollm2-embed, or an api model you added.")
+    ] = "hashing",
+    models: Annotated[
+        str | None, typer.Option("--models", help="Only answers of these models, separated by commas.")
+    ] = None,
+    bench: Bench = None,
+    detach: Detach = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Measure how alike every two models' answers to the same question are."""
+    values = {"metric": metric, "embedder": model, "models": names(models), "bench": bench}
+    go(ctx, "similarity", values, detach=detach, dry=dry_run, as_json=as_json)
+
+
+def select(
+    ctx: typer.Context,
+    method: Annotated[str, typer.Option("--method", help="mad (arXiv 2404.08008).")] = "mad",
+    top_k: Annotated[int, typer.Option("--top-k", min=1, help="Items for each pair of models.")] = 10,
+    diversity: Annotated[
+        float,
+        typer.Option("--diversity", min=0.0, help="λ: weight of unlikeness among the chosen questions."),
+    ] = 0.0,
+    metric: Annotated[str, typer.Option("--metric", help="Similarity to select by.")] = "embedding",
+    model: Annotated[str, typer.Option("--model", help="Embedder the similarity was made with.")] = "hashing",
+    models: Annotated[
+        str | None, typer.Option("--models", help="Only pairs of these models, separated by commas.")
+    ] = None,
+    bench: Bench = None,
+    mode: Annotated[
+        str, typer.Option("--mode", help="corrected, or compat for the published filters to the letter.")
+    ] = "corrected",
+    control: Annotated[
+        int, typer.Option("--control", min=0, help="Also draw N random items a pair as a control arm.")
+    ] = 0,
+    name: Annotated[str | None, typer.Option("--name", help="What to call this selection.")] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Pick the pairs of answers that are worth a human's time: the least alike (MAD competition)."""
+    values = {
+        "method": method, "top_k": top_k, "diversity": diversity, "metric": metric, "embedder": model,
+        "models": names(models), "bench": bench, "mode": mode, "control": control, "name": name,
+    }  # fmt: skip
+    go(ctx, "select", values, detach=False, dry=dry_run, as_json=as_json)
+
+
+def judge(
+    ctx: typer.Context,
+    judge: Annotated[str, typer.Option("--judge", help="Model that judges.")],
+    protocol: Annotated[
+        str, typer.Option("--protocol", help="single, pairwise-all or pairwise-baseline.")
+    ] = "pairwise-all",
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="Model the others are compared with (pairwise-baseline).")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option("--models", help="Only answers of these models, separated by commas.")
+    ] = None,
+    bench: Bench = None,
+    category: Category = None,
+    limit: Limit = None,
+    turns: Annotated[str, typer.Option("--turns", help="Turns to judge: 1, 2 or 1,2.")] = "1",
+    selection: Annotated[
+        str | None, typer.Option("--selection", help="Only the pairs of this selection (or 'latest').")
+    ] = None,
+    mode: Annotated[str, typer.Option("--mode", help="corrected or compat reading of verdicts.")] = "corrected",
+    concurrency: Concurrency = None,
+    retry_failed: RetryFailed = False,
+    detach: Detach = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Have a model judge the answers: grades, or both orders of every pair.
+
+    What is judged already by the same judge, template and settings is not judged again.
+    """
+    from workbench.errors import BadInput
+
+    try:
+        turn_numbers = [int(t) for t in names(turns)]
+    except ValueError:
+        raise BadInput(f"--turns must be 1, 2 or 1,2, not '{turns}'") from None
+    values = {
+        "judge": judge, "protocol": protocol, "baseline": baseline, "models": names(models), "bench": bench,
+        "category": category, "limit": limit, "turns": turn_numbers, "selection": selection, "mode": mode,
+        "concurrency": concurrency, "retry_failed": retry_failed,
+    }  # fmt: skip
+    go(ctx, "judge", values, detach=detach, dry=dry_run, as_json=as_json)
+
+
+@jobs_app.callback()
+def jobs_top(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        jobs_list(ctx)
+
+
+@jobs_app.command("list")
+def jobs_list(ctx: typer.Context, as_json: Json = False) -> None:
+    """Jobs, newest first."""
+    from workbench import jobs
+
+    with context(ctx).open() as store:
+        rows = jobs.list_jobs(store)
+    if as_json:
+        print_json(rows)
+        return
+    columns = ["job_id", "kind", "state", "done", "total", "failed", "created_at", "message"]
+    print_table(columns, [[row[c] for c in columns] for row in rows])
+
+
+@jobs_app.command("cancel")
+def jobs_cancel(ctx: typer.Context, job_id: str) -> None:
+    """Ask a job to stop; what came back is kept."""
+    from workbench import jobs
+
+    with context(ctx).open() as store:
+        state = jobs.cancel(store, job_id)
+    asked = state in ("queued", "running")
+    note(f"job {job_id} was asked to stop" if asked else f"job {job_id} has ended already ({state})")
+
+
+@jobs_app.command("log")
+def jobs_log(
+    ctx: typer.Context,
+    job_id: str,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
+) -> None:
+    """Print a job's log."""
+    import time
+
+    from workbench import jobs
+    from workbench.text import clean
+
+    with context(ctx).open() as store:
+        job = jobs.get(store, job_id)
+        path = jobs.log_path(store, job_id)
+        for event in [] if path.exists() else jobs.events(store, job_id):
+            print(f"{event['created_at']} {event['level']}: {clean(event['message'])}")
+        offset = 0
+        while True:
+            if path.exists():
+                with path.open("rb") as file:
+                    file.seek(offset)
+                    new = file.read()
+                offset += len(new)
+                if new:
+                    print(clean(new.decode("utf-8", "replace")), end="", flush=True)
+            if not follow or job["state"] not in ("queued", "running"):
+                break
+            time.sleep(0.5)
+            jobs.bury_the_dead(store)
+            job = jobs.get(store, job_id)
+        if job["message"]:
+            note(f"{job['state']}: {job['message']}")

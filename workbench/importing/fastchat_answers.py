@@ -1,0 +1,104 @@
+"""FastChat ``model_answer/MODEL.jsonl`` and ``reference_answer/MODEL.jsonl``.
+
+The file's name is the model's; ``choices[i]`` is sample ``choices[i].index``; the last line for a
+question wins. ``params_hash`` is ``import:`` and a hash of the answer, so that a changed file adds new
+answers and leaves the old ones.
+
+Reference answers are stored as responses too, told apart from contestants by ``params_hash`` beginning
+``reference:`` and ``params`` ``{"kind": "reference"}``. The judge of the model's name reads them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.importing import fields
+from workbench.importing.converting import Converter, Item, file_model, is_reference
+from workbench.importing.fields import BadRecord
+from workbench.records import Response, stable_id
+
+_COLUMNS = ("question_id", "answer_id", "model_id", "choices", "tstamp")
+EMPTY = "empty answer"
+
+
+class FastchatAnswers(Converter):
+    fields = _COLUMNS
+
+    def convert(self, ordinal: int, line: int, record: dict[str, Any]) -> list[Item]:
+        for name in ("question_id", "choices"):
+            if name not in record:
+                raise fields.missing(name, record)
+        question_id = self.context.id_prefix + fields.text_id(record["question_id"], "question_id")
+        model = self._model(record)
+        created = fields.when(record.get("tstamp"), "tstamp") or self.context.modified
+        kind = "reference" if is_reference(self.context.path) else "answer"
+        params: dict[str, Any] = {**fields.rest(record, _COLUMNS), "kind": kind}
+        answer_id = fields.optional_text(record.get("answer_id"), "answer_id")
+        if answer_id is not None:
+            params["answer_id"] = answer_id
+        prefix = "reference:" if kind == "reference" else "import:"
+        items: list[Item] = []
+        for sample, turns in choices(record["choices"]):
+            blank = not any(turn.strip() for turn in turns)
+            self.notes[EMPTY] += blank
+            items.append(
+                Response(
+                    question_id=question_id,
+                    model_id=model,
+                    turns=turns,
+                    params_hash=prefix + stable_id(*turns)[:16],
+                    sample=sample,
+                    state="error" if blank else "ok",
+                    error=EMPTY if blank else None,
+                    params=params,
+                    created_at=created,
+                )
+            )
+        self._see(ordinal, question_id, model)
+        return items
+
+    def _model(self, record: dict[str, Any]) -> str:
+        in_line = record.get("model_id")
+        in_line = None if in_line is None else fields.text_id(in_line, "model_id")
+        model = self.context.model or file_model(self.context.path, in_line)
+        if model is None:
+            raise fields.missing("model_id", record)
+        if in_line not in (None, model):
+            self.notes["model_id differs from the file's name, which wins"] += 1
+        return model
+
+    def _see(self, ordinal: int, question_id: str, model: str) -> None:
+        """Keep the last line of a question only."""
+        before = self._last.get(question_id)
+        if before is not None:
+            self.superseded.add(before)
+            self.notes["replaced by a later line for the same question"] += 1
+        self._last[question_id] = ordinal
+        self.answered.add(question_id)
+        self.models.add(model)
+
+    def __post_init__(self) -> None:
+        self._last: dict[str, int] = {}
+
+
+def choices(value: Any) -> list[tuple[int, tuple[str, ...]]]:
+    """(sample, turns) of each choice.
+
+    Raises:
+        BadRecord: no non-empty list of ``{index, turns}``, or an index twice.
+    """
+    if not isinstance(value, list):
+        raise BadRecord(f"must be a list of objects with index and turns, not {fields.kind(value)}", "choices")
+    if not value:
+        raise BadRecord("is an empty list", "choices")
+    found: dict[int, tuple[str, ...]] = {}
+    for i, choice in enumerate(value):
+        if not isinstance(choice, dict):
+            raise BadRecord(f"entry {i + 1} must be an object, not {fields.kind(choice)}", "choices")
+        if "turns" not in choice:
+            raise BadRecord(f"entry {i + 1} has no turns", "choices")
+        sample = fields.whole(choice.get("index", i), f"choices[{i}].index")
+        if sample in found:
+            raise BadRecord(f"the index {sample} is there twice", "choices")
+        found[sample] = fields.turns(choice["turns"], f"choices[{i}].turns")
+    return list(found.items())

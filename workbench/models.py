@@ -1,0 +1,66 @@
+"""The models a store knows: adding, replacing, removing, listing."""
+
+from __future__ import annotations
+
+import json
+
+from workbench.engines.registry import BUILTIN_EMBEDDERS, BUILTIN_MODELS, validate_model
+from workbench.errors import BadInput, Unknown
+from workbench.records import Model, Row
+from workbench.store import Store
+
+
+def known_models(store: Store) -> dict[str, Model]:
+    """Every model that can be named: built in, or in the store (which goes first)."""
+    found = dict(BUILTIN_MODELS)
+    for row in store.query("models"):
+        found[row["model_id"]] = Model(row["model_id"], row["engine"], row["endpoint"], json.loads(row["params"]))
+    return found
+
+
+def save_model(store: Store, model: Model, *, replace: bool = False) -> bool:
+    """Add a model after checking it. Returns whether the store changed.
+
+    Raises:
+        BadInput: its settings are wrong, or the name is taken by other settings and ``replace`` is false.
+    """
+    validate_model(model)
+    if model.model_id in BUILTIN_MODELS or model.model_id in BUILTIN_EMBEDDERS:
+        raise BadInput(f"'{model.model_id}' is built in", hint="choose another name")
+    if store.insert("models", [model.row()]):
+        return True
+    there = known_models(store)[model.model_id]
+    if (there.engine, there.endpoint, dict(there.params)) == (
+        model.engine,
+        model.endpoint,
+        dict(model.params),
+    ):
+        return False
+    if not replace:
+        raise BadInput(
+            f"model '{model.model_id}' exists with other settings",
+            hint="add --replace to change it (answers it gave stay, marked with the settings they were made by)",
+        )
+    store.write(
+        "model_replace",
+        model_id=model.model_id,
+        engine=model.engine,
+        endpoint=model.endpoint,
+        params=json.dumps(dict(model.params)),
+    )
+    return True
+
+
+def remove_model(store: Store, name: str) -> None:
+    """Forget a model's settings. Raises Unknown, or BadInput when answers or judgments by it are stored."""
+    rows: list[Row] = store.query("models")
+    for row in rows:
+        if row["model_id"] == name:
+            if row["responses"] or row["judgments"]:
+                raise BadInput(
+                    f"model '{name}' has {row['responses']} responses and {row['judgments']} judgments",
+                    hint="they name it, so it stays",
+                )
+            store.write("model_remove", model_id=name)
+            return
+    raise Unknown("model", name, [row["model_id"] for row in rows])

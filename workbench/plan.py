@@ -1,0 +1,242 @@
+"""The plan of a headless run: one TOML file, checked whole before anything is done.
+
+See ``docs/plan.md`` for every key, and ``sample_data/plan.toml`` for one that runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workbench.errors import BadInput
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Questions(Part):
+    """Which questions, and from which files if they are not in the store yet."""
+
+    import_: Annotated[list[str], Field(alias="import")] = []
+    format: str | None = None
+    bench: str | None = None
+    category: str | None = None
+    limit: Annotated[int, Field(gt=0)] | None = None
+
+
+class PlanModel(Part):
+    """A model to answer or judge. A name alone means one that is built in or in the store."""
+
+    name: Annotated[str, Field(min_length=1)]
+    engine: Literal["api", "bundled"] | None = None
+    base_url: str | None = None
+    model: str | None = None
+    path: str | None = None
+    api_key_env: str | None = None
+    system_prompt: str | None = None
+    temperature: Annotated[float, Field(ge=0, strict=False)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1, strict=False)] | None = None
+    max_tokens: Annotated[int, Field(gt=0)] | None = None
+    seed: int | None = None
+    price_in: Annotated[float, Field(ge=0, strict=False)] | None = None
+    price_out: Annotated[float, Field(ge=0, strict=False)] | None = None
+    concurrency: Annotated[int, Field(gt=0)] | None = None
+    rpm: Annotated[float, Field(gt=0, strict=False)] | None = None
+    tpm: Annotated[float, Field(gt=0, strict=False)] | None = None
+    timeout_s: Annotated[float, Field(gt=0, strict=False)] | None = None
+    structured_output: bool | None = None
+    context: Annotated[int, Field(gt=0)] | None = None
+
+
+class Generate(Part):
+    samples: Annotated[int, Field(gt=0)] = 1
+    concurrency: Annotated[int, Field(gt=0)] | None = None
+    retry_failed: bool = False
+
+
+class Similarity(Part):
+    metric: Literal["embedding"] = "embedding"
+    model: str = "hashing"
+
+
+class Select(Part):
+    method: Literal["mad"] = "mad"
+    name: str | None = None
+    top_k: Annotated[int, Field(gt=0)] = 10
+    diversity: Annotated[float, Field(ge=0, strict=False)] = 0.0
+    mode: Literal["corrected", "compat"] = "corrected"
+    control: Annotated[int, Field(ge=0)] = 0
+
+
+class Judge(Part):
+    """One judge and what it is asked."""
+
+    model: str
+    protocol: Literal["single", "pairwise-all", "pairwise-baseline"] = "pairwise-all"
+    baseline: str | None = None
+    turns: list[Literal[1, 2]] = [1]
+    selected_only: bool = False
+    concurrency: Annotated[int, Field(gt=0)] | None = None
+    retry_failed: bool = False
+    mode: Literal["corrected", "compat"] = "corrected"
+
+
+class Report(Part):
+    leaderboard: list[Literal["bt", "elo"]] = ["bt"]
+    by: str = "all"
+    agreement: bool = True
+
+
+class Run(Part):
+    """``tolerance``: the share of items (0 to 1) that may end as a recorded failure before the run counts as failed."""
+
+    tolerance: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.0
+    on: Literal["local"] = "local"
+
+
+class Plan(Part):
+    questions: Questions = Questions()
+    models: list[PlanModel | str] = []
+    generate: Generate = Generate()
+    similarity: Similarity | None = None
+    select: Select | None = None
+    judges: list[Judge] = []
+    report: Report = Report()
+    run: Run = Run()
+
+    def model_names(self) -> tuple[str, ...]:
+        return tuple(m if isinstance(m, str) else m.name for m in self.models)
+
+
+def read_plan(path: Path) -> Plan:
+    """Read and check a plan file; paths in it are made absolute against the file's folder.
+
+    Raises:
+        BadInput: unreadable, not TOML, an unknown key (with the nearest right one), a wrong value, or a plan that
+            contradicts itself. Names file, line and field.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise BadInput(f"cannot be read: {reason}", file=str(path)) from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"not valid TOML: {error}", file=str(path)) from None
+    try:
+        plan = Plan.model_validate(values)
+    except ValidationError as error:
+        raise bad_plan(error, path, text, values) from None
+    check(plan, path, text)
+    folder = path.absolute().parent
+    files = [str(folder / Path(f).expanduser()) for f in plan.questions.import_]
+    models = [
+        m.model_copy(update={"path": str(folder / Path(m.path).expanduser())})
+        if isinstance(m, PlanModel) and m.path
+        else m
+        for m in plan.models
+    ]
+    questions = plan.questions.model_copy(update={"import_": files})
+    return plan.model_copy(update={"questions": questions, "models": models})
+
+
+def check(plan: Plan, path: Path, text: str) -> None:
+    """What one field cannot tell by itself."""
+    names = plan.model_names()
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(
+                f"model '{name}' is named twice",
+                file=str(path),
+                line=line_of(text, ["models"], name),
+                field="models",
+            )
+    for judge in plan.judges:
+        if judge.protocol == "pairwise-baseline" and not judge.baseline:
+            raise BadInput(
+                "pairwise-baseline needs a baseline model",
+                file=str(path),
+                line=line_of(text, ["judges"]),
+                field="judges.baseline",
+                hint='add baseline = "MODEL" to this judge',
+            )
+        if judge.selected_only and plan.select is None:
+            raise BadInput(
+                "selected_only needs a [select] table",
+                file=str(path),
+                line=line_of(text, ["judges"]),
+                field="judges",
+            )
+    if plan.select and plan.similarity is None:
+        raise BadInput(
+            "[select] needs a [similarity] table",
+            file=str(path),
+            line=line_of(text, ["select"]),
+            field="select",
+            hint='add [similarity] with model = "hashing"',
+        )
+
+
+def bad_plan(error: ValidationError, path: Path, text: str, values: dict[str, Any]) -> BadInput:
+    """The first of pydantic's complaints, as one line about file, line and field."""
+    # A list of names or tables is tried as either: the complaint about the table is the telling one.
+    found = sorted(error.errors(), key=lambda e: e["loc"][-1] == "str")[0]
+    loc = [p for p in found["loc"] if p not in ("PlanModel", "str")]
+    shown = ".".join(str(p) for p in loc)
+    line = line_of(text, loc)
+    if found["type"] == "extra_forbidden":
+        key = str(loc[-1])
+        known = fields_at(loc[:-1])
+        near = difflib.get_close_matches(key, known, n=1)
+        message = f"unknown key '{key}'" + (f" (did you mean '{near[0]}'?)" if near else "")
+        return BadInput(message, file=str(path), line=line, field=shown, hint=f"known: {', '.join(known)}")
+    message = found["msg"][0].lower() + found["msg"][1:]
+    if found["type"] != "missing":
+        message += f", not {found['input']!r}"
+    return BadInput(message, file=str(path), line=line, field=shown)
+
+
+def fields_at(loc: list[Any]) -> list[str]:
+    """The keys known at a place of the plan."""
+    current: type[BaseModel] = Plan
+    tables: dict[str, type[BaseModel]] = {
+        "questions": Questions, "models": PlanModel, "generate": Generate, "similarity": Similarity,
+        "select": Select, "judges": Judge, "report": Report, "run": Run,
+    }  # fmt: skip
+    if loc:
+        current = tables.get(str(loc[0]), Plan)
+    return sorted(f.alias or name for name, f in current.model_fields.items())
+
+
+def line_of(text: str, loc: list[Any], value: str | None = None) -> int | None:
+    """The line where a field stands, as well as it can be told without a second parser."""
+    table = str(loc[0]) if loc else ""
+    nth = next((p for p in loc if isinstance(p, int)), 0)
+    key = str(loc[-1]) if len(loc) > 1 and not isinstance(loc[-1], int) else None
+    inside = False
+    seen = -1
+    header_line: int | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[{1,2}\s*([^\]\s]+)\s*\]{1,2}", line)
+        if header:
+            inside = header.group(1) == table
+            seen += inside
+            if inside and seen == nth:
+                header_line = number
+            continue
+        assigned = re.match(r"\s*([A-Za-z0-9_\"'-]+)\s*=", line)
+        name = assigned.group(1).strip("\"'") if assigned else None
+        if header_line is None and name == table:
+            return number
+        if inside and seen == nth and key is not None and name == key:
+            return number
+        if value is not None and f'"{value}"' in line:
+            return number
+    return header_line
