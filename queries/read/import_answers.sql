@@ -2,7 +2,7 @@
 SELECT
     question_id,
     model_id,
-    arg_max(response_id, (attempt, created_at, response_id)) AS response_id
+    arg_max(response_id, (created_at, attempt, response_id)) AS response_id
 FROM responses
 WHERE question_id IN (SELECT unnest($ids::VARCHAR[]))
   AND sample = 0

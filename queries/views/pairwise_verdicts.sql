@@ -1,47 +1,56 @@
--- Inputs: judgments_current, responses. Grain: one row per (judge, judge_version, template, template_hash, mode,
--- sample, question_id, turn, model_a, model_b, response_a, response_b): the two games of a pair as one verdict.
+-- Inputs: judgments, responses. Grain: one row per (judge, judge_version, template, template_hash, mode, sample,
+-- question_id, turn, model_a, model_b, response_a, response_b): the two games of a pair as one verdict.
 --
 -- FastChat's rule: the same winner twice is the winner; all else is a tie, and `consistent` is false unless both games
--- were ties. `state` is ok when both games are; pending while one is still missing; else the first failure's.
--- `standing` marks the verdict that counts where one judge judged the same pair of answers' places (question, turn,
--- models and their sample numbers) in several ways: the finished one, corrected before compat, then the latest.
--- `standing_in_mode` is the same within one mode.
+-- were ties. `state` is ok when both games are; pending while one is still missing; else the first failure's. The
+-- attempt that counts in each game is the one of judgments_current.
+-- `standing` marks the verdict that counts where one judge judged the same place (question, turn, models and their
+-- sample numbers) in several ways: the finished one, corrected before compat, then the latest. `standing_in_mode`
+-- is the same within one mode.
 CREATE OR REPLACE VIEW pairwise_verdicts AS
-WITH games AS (
+WITH attempts AS (
     SELECT
         judge, judge_version, template, template_hash, mode, sample, question_id, turn,
-        model_a, model_b, response_a, response_b,
-        count(*) AS games,
-        min(judgment_id) AS verdict_id,
-        max(created_at) AS decided_at,
-        any_value(state) FILTER (presented_order = 'ab') AS state_ab,
-        any_value(state) FILTER (presented_order = 'ba') AS state_ba,
-        any_value(state) FILTER (presented_order = 'both') AS state_both,
-        any_value(verdict) FILTER (presented_order = 'ab') AS verdict_ab,
-        any_value(verdict) FILTER (presented_order = 'ba') AS verdict_ba,
-        any_value(verdict) FILTER (presented_order = 'both') AS verdict_both,
-        bool_or(inconsistent) FILTER (presented_order = 'both') AS inconsistent_both
-    FROM judgments_current
+        model_a, model_b, response_a, response_b, presented_order,
+        {
+            'ok': state = 'ok', 'attempt': attempt, 'created_at': created_at, 'id': judgment_id,
+            'state': state, 'verdict': verdict, 'inconsistent': inconsistent
+        } AS game
+    FROM judgments
     WHERE protocol = 'pairwise'
+),
+games AS (
+    SELECT
+        * EXCLUDE (presented_order, game),
+        max(game) FILTER (presented_order = 'ab') AS ab,
+        max(game) FILTER (presented_order = 'ba') AS ba,
+        max(game) FILTER (presented_order = 'both') AS "both"
+    FROM attempts
     GROUP BY ALL
 ),
 combined AS (
     SELECT
-        * EXCLUDE (state_ab, state_ba, state_both, verdict_both, inconsistent_both),
+        * EXCLUDE (ab, ba, "both"),
+        coalesce(ab.id, ba.id, "both".id) AS verdict_id,
+        greatest(ab.created_at, ba.created_at, "both".created_at) AS decided_at,
+        ab.state AS state_ab,
+        ba.state AS state_ba,
+        CASE WHEN ab.ok THEN ab.verdict END AS verdict_ab,
+        CASE WHEN ba.ok THEN ba.verdict END AS verdict_ba,
         CASE
-            WHEN state_ab = 'ok' AND state_ba = 'ok' THEN 'ok'
-            WHEN state_ab <> 'ok' THEN state_ab
-            WHEN state_ba <> 'ok' THEN state_ba
-            ELSE coalesce(state_both, 'pending')
+            WHEN ab.ok AND ba.ok THEN 'ok'
+            WHEN NOT ab.ok THEN ab.state
+            WHEN NOT ba.ok THEN ba.state
+            WHEN ab IS NULL AND ba IS NULL THEN "both".state
+            ELSE 'pending'
         END AS state,
         CASE
-            WHEN state_ab = 'ok' AND state_ba = 'ok'
-                THEN CASE WHEN verdict_ab = verdict_ba THEN verdict_ab ELSE 'tie' END
-            WHEN state_both = 'ok' THEN verdict_both
+            WHEN ab.ok AND ba.ok THEN CASE WHEN ab.verdict = ba.verdict THEN ab.verdict ELSE 'tie' END
+            WHEN ab IS NULL AND ba IS NULL AND "both".ok THEN "both".verdict
         END AS verdict,
         CASE
-            WHEN state_ab = 'ok' AND state_ba = 'ok' THEN verdict_ab = verdict_ba
-            WHEN state_both = 'ok' THEN NOT inconsistent_both
+            WHEN ab.ok AND ba.ok THEN ab.verdict = ba.verdict
+            WHEN ab IS NULL AND ba IS NULL AND "both".ok THEN NOT "both".inconsistent
         END AS consistent
     FROM games
 ),

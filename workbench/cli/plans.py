@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -127,7 +128,7 @@ def demo(
             summary = run_plan(store, demo_plan(questions), progress)
         finally:
             finish(progress)
-    if no_ui or as_json:
+    if no_ui or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
         print_summary(summary, as_json=as_json)
         note("open the terminal UI with: workbench")
         if not summary.ok:

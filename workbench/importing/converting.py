@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from workbench.importing.fields import BadRecord
@@ -62,7 +62,10 @@ class Converter:
     superseded: set[int] = field(default_factory=set)
     notes: Counter[str] = field(default_factory=Counter)
 
-    fields = ()  # type: Sequence[str]
+    fields: ClassVar[Sequence[str]] = ()
+
+    def __post_init__(self) -> None:
+        """Where a format makes what it keeps between records."""
 
     def convert(self, ordinal: int, line: int, record: dict[str, Any]) -> list[Item]:
         """What the record becomes in the store. ``ordinal`` counts the file's records from 0.
@@ -90,9 +93,7 @@ class Converter:
         return False
 
 
-def question_digests(
-    turns: Sequence[str], category: str | None, reference: Sequence[str] | None
-) -> tuple[int, int]:
+def question_digests(turns: Sequence[str], category: str | None, reference: Sequence[str] | None) -> tuple[int, int]:
     """Digests (of this process only) that tell whether two questions are the same."""
     return hash(tuple(turns)), hash((category, tuple(reference) if reference is not None else None))
 
@@ -115,13 +116,12 @@ def is_reference(path: Path) -> bool:
     return path.resolve().parent.name == "reference_answer" or path.name.startswith("reference_answer")
 
 
-def file_model(path: Path, in_line: str | None) -> str | None:
-    """FastChat's rule: the file's name wins over the line's ``model_id``.
+def file_model(named: str | None, in_line: str | None) -> str | None:
+    """FastChat's rule: the file's name (``model_of_file``) wins over the line's ``model_id``.
 
     Except that a name of which a file name had to be made (``%2F`` for a slash, as our export
     writes it) is the line's own.
     """
-    named = model_of_file(path)
     if named is None or (in_line is not None and unquote(named) == in_line):
         return in_line
     return named
@@ -129,9 +129,9 @@ def file_model(path: Path, in_line: str | None) -> str | None:
 
 #: Folder names that say nothing about what is in them.
 _VAGUE = frozenset(
-    "data dataset datasets question questions prompts files downloads documents desktop tmp temp home root src "
-    "input inputs eval evals benchmark benchmarks".split()
-)
+    {"data", "dataset", "datasets", "question", "questions", "prompts", "input", "inputs", "files", "downloads",
+     "documents", "desktop", "tmp", "temp", "home", "root", "src", "eval", "evals", "benchmark", "benchmarks"}
+)  # fmt: skip
 
 
 def bench_of_file(path: Path, *, stem_first: bool) -> str:

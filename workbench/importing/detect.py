@@ -45,7 +45,7 @@ def detect_record(record: Mapping[str, Any], source: Source, *, model: str | Non
     """The format of one record; see ``detect``."""
     names = {normal(key) for key in record}
     if source.columns is not None:  # a table's record lacks its empty cells
-        names |= {normal(column) for column in source.columns} | {normal(field) for field in source.map or ()}
+        names |= {normal(name) for name in source.names or ()}
     if {"model_a", "model_b", "winner"} <= names:
         return "fastchat-votes"
     if "question_id" in names and "choices" in names:

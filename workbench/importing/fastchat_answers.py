@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.importing import fields
-from workbench.importing.converting import Converter, Item, file_model, is_reference
+from workbench.importing.converting import Converter, Item, file_model, is_reference, model_of_file
 from workbench.importing.fields import BadRecord
 from workbench.records import Response, stable_id
 
@@ -31,12 +31,11 @@ class FastchatAnswers(Converter):
         question_id = self.context.id_prefix + fields.text_id(record["question_id"], "question_id")
         model = self._model(record)
         created = fields.when(record.get("tstamp"), "tstamp") or self.context.modified
-        kind = "reference" if is_reference(self.context.path) else "answer"
-        params: dict[str, Any] = {**fields.rest(record, _COLUMNS), "kind": kind}
+        params: dict[str, Any] = {**fields.rest(record, _COLUMNS), "kind": self._kind}
         answer_id = fields.optional_text(record.get("answer_id"), "answer_id")
         if answer_id is not None:
             params["answer_id"] = answer_id
-        prefix = "reference:" if kind == "reference" else "import:"
+        prefix = "reference:" if self._kind == "reference" else "import:"
         items: list[Item] = []
         for sample, turns in choices(record["choices"]):
             blank = not any(turn.strip() for turn in turns)
@@ -60,7 +59,7 @@ class FastchatAnswers(Converter):
     def _model(self, record: dict[str, Any]) -> str:
         in_line = record.get("model_id")
         in_line = None if in_line is None else fields.text_id(in_line, "model_id")
-        model = self.context.model or file_model(self.context.path, in_line)
+        model = self.context.model or file_model(self._named, in_line)
         if model is None:
             raise fields.missing("model_id", record)
         if in_line not in (None, model):
@@ -79,6 +78,8 @@ class FastchatAnswers(Converter):
 
     def __post_init__(self) -> None:
         self._last: dict[str, int] = {}
+        self._named = model_of_file(self.context.path)
+        self._kind = "reference" if is_reference(self.context.path) else "answer"
 
 
 def choices(value: Any) -> list[tuple[int, tuple[str, ...]]]:

@@ -15,6 +15,9 @@ _COLUMNS = ("question_id", "bench", "category", "scenario", "language", "turns",
 class FastchatQuestions(Converter):
     fields = _COLUMNS
 
+    def __post_init__(self) -> None:
+        self._bench = bench_of_file(self.context.path, stem_first=False)
+
     def convert(self, ordinal: int, line: int, record: dict[str, Any]) -> list[Item]:
         for name in ("question_id", "turns"):
             if name not in record:
@@ -24,7 +27,7 @@ class FastchatQuestions(Converter):
         parent = record.get("parent_id")
         question = Question(
             question_id=question_id,
-            bench=bench or bench_of_file(self.context.path, stem_first=False),
+            bench=bench or self._bench,
             turns=fields.asked(record["turns"], "turns"),
             category=fields.optional_text(record.get("category"), "category"),
             scenario=fields.optional_text(record.get("scenario"), "scenario"),

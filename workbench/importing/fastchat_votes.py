@@ -83,9 +83,7 @@ class FastchatVotes(Converter):
     def _is_judge(self, judge: str, template: str | None) -> bool:
         if self.context.votes_by is not None:
             return self.context.votes_by == "judge"
-        return (
-            template is not None or judge in self.context.known_models or bool(_MODEL_NAMES.match(judge))
-        )
+        return template is not None or judge in self.context.known_models or bool(_MODEL_NAMES.match(judge))
 
     def _turn(self, record: dict[str, Any]) -> int:
         if record.get("turn") is None:

@@ -1,9 +1,9 @@
 """Questions of no particular format: columns by name, or by ``--map field=column``.
 
 A question is a text or a list of texts (turns). Text in a column ``input`` follows the instruction on a line
-of its own, as MAD-Eval's and Alpaca's files mean it. Without an id column the id is a hash of the text; the same text
-twice is then one question. A column ``answer`` is the right answer. Questions that ``workbench export`` wrote come back as
-they were.
+of its own, as MAD-Eval's and Alpaca's files mean it. Without an id column the id is a hash of the text; the
+same text twice is then one question. A column ``answer`` is the right answer. Questions that ``workbench
+export`` wrote come back as they were.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class GenericQuestions(Converter):
     fields = tuple(QUESTION)
 
     def __post_init__(self) -> None:
+        self._bench = bench_of_file(self.context.path, stem_first=True)
         self._resolver = Resolver(QUESTION)
 
     def convert(self, ordinal: int, line: int, record: dict[str, Any]) -> list[Item]:
@@ -42,7 +43,7 @@ class GenericQuestions(Converter):
             meta |= kept if isinstance(kept, dict) else {"meta": kept}
         question = Question(
             question_id=prefix + found,
-            bench=bench or bench_of_file(self.context.path, stem_first=True),
+            bench=bench or self._bench,
             turns=turns,
             category=fields.optional_text(value.get("category"), columns.get("category", "")),
             scenario=fields.optional_text(value.get("scenario"), "scenario"),

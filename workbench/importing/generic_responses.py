@@ -24,6 +24,7 @@ class GenericResponses(Converter):
     fields = tuple(RESPONSE)
 
     def __post_init__(self) -> None:
+        self._bench = bench_of_file(self.context.path, stem_first=True)
         self._resolver = Resolver(RESPONSE)
         self._samples: Counter[tuple[str, str]] = Counter()
 
@@ -91,7 +92,7 @@ class GenericResponses(Converter):
         bench = self.context.bench or fields.optional_text(value.get("bench"), columns.get("bench", ""))
         return Question(
             question_id=question_id,
-            bench=bench or bench_of_file(self.context.path, stem_first=True),
+            bench=bench or self._bench,
             turns=asked,
             category=fields.optional_text(value.get("category"), columns.get("category", "")),
             position=ordinal,
@@ -136,9 +137,7 @@ class GenericResponses(Converter):
             created_at=fields.when(value.get("tstamp"), columns.get("tstamp", "")) or self.context.modified,
         )
 
-    def _params(
-        self, value: dict[str, Any], columns: dict[str, str], record: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _params(self, value: dict[str, Any], columns: dict[str, str], record: dict[str, Any]) -> dict[str, Any]:
         """Our own export's ``params`` as they were; otherwise every field that has no column."""
         own = value.get("params")
         if isinstance(own, dict):

@@ -36,6 +36,13 @@ class Source:
     columns: tuple[str, ...] | None = None
     map: Mapping[str, str] | None = None
 
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """``columns`` under the names of ``map``."""
+        if self.columns is None:
+            return None
+        return tuple(renamed(dict.fromkeys(self.columns), self.map or {}))
+
     def records(self) -> Iterator[Numbered]:
         """The records, from the start, with ``map`` applied."""
         read = {"jsonl": _json_lines, "json": _json_list}.get(self.container, _table)

@@ -226,6 +226,8 @@ def run(path: Path, idle_s: float) -> None:
         finally:
             server.close()
             owner.stopping.set()
+            for entry in list(owner.running.values()):
+                entry.cursor.interrupt()
             owner.writer.stop()
             database.close()
     finally:

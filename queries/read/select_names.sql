@@ -1,0 +1,2 @@
+-- Names of selections.
+SELECT DISTINCT name FROM selections ORDER BY name;

@@ -1,0 +1,41 @@
+-- Inputs: battles. Grain: one row per (source, model, opponent), so every pair is there twice, once from each side.
+-- `source` is human, author, the name of a judge, or all: everybody together.
+CREATE OR REPLACE VIEW win_matrix AS
+WITH tallied AS (
+    SELECT
+        source, annotator, model_a, model_b,
+        count(*) AS n,
+        count(*) FILTER (winner = 'model_a') AS wins_a,
+        count(*) FILTER (winner = 'model_b') AS wins_b,
+        count(*) FILTER (both_bad) AS both_bad,
+        count(*) FILTER (NOT consistent) AS inconsistent
+    FROM (
+        -- People are one group; each judge is one of its own.
+        SELECT source, CASE WHEN source = 'judge' THEN annotator END AS annotator, model_a, model_b, winner,
+            both_bad, consistent
+        FROM battles
+    )
+    GROUP BY ALL
+),
+grouped AS (
+    SELECT unnest(['all', coalesce(annotator, source)]) AS source, * EXCLUDE (source, annotator)
+    FROM tallied
+),
+sides AS (
+    SELECT source, model_a AS model, model_b AS opponent, n, wins_a AS wins, wins_b AS losses, both_bad, inconsistent
+    FROM grouped
+    UNION ALL
+    SELECT source, model_b, model_a, n, wins_b, wins_a, both_bad, inconsistent
+    FROM grouped
+)
+SELECT
+    source, model, opponent,
+    sum(n)::BIGINT AS n,
+    sum(wins)::BIGINT AS wins,
+    sum(losses)::BIGINT AS losses,
+    sum(n - wins - losses)::BIGINT AS ties,
+    sum(both_bad)::BIGINT AS both_bad,
+    sum(inconsistent)::BIGINT AS inconsistent,
+    (sum(wins) + 0.5 * sum(n - wins - losses)) / sum(n) AS win_rate_adjusted
+FROM sides
+GROUP BY source, model, opponent;

@@ -1,0 +1,15 @@
+-- Inputs: win_matrix. Grain: one row per (source, model). FastChat's definitions: win_rate = wins / n,
+-- loss_rate = losses / n, win_rate_adjusted = (wins + ties / 2) / n. `source` as in win_matrix.
+CREATE OR REPLACE VIEW win_rates AS
+SELECT
+    source, model,
+    sum(n)::BIGINT AS n,
+    sum(wins)::BIGINT AS wins,
+    sum(losses)::BIGINT AS losses,
+    sum(ties)::BIGINT AS ties,
+    sum(inconsistent)::BIGINT AS inconsistent,
+    sum(wins) / sum(n) AS win_rate,
+    sum(losses) / sum(n) AS loss_rate,
+    (sum(wins) + 0.5 * sum(ties)) / sum(n) AS win_rate_adjusted
+FROM win_matrix
+GROUP BY source, model;

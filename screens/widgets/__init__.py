@@ -1,0 +1,1 @@
+"""Widgets of the terminal UI: light enough for SSH, and safe with any text a model may write."""

@@ -1,0 +1,127 @@
+"""A pane that shows a laid-out page and draws only the lines in view."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from screens.widgets.pages import Line, Page
+
+_INLINE = re.compile(r"(?P<code>`[^`]+`)|(?P<strong>\*\*[^*]+\*\*|__[^_]+__)")
+EMPTY = Page("", (), 0)
+
+
+class Pane(ScrollView, can_focus=False):
+    """Shows a ``Page``. The page must have been laid out for ``text_width``; scrolling is left to the screen."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "pane--heading", "pane--code", "pane--fence", "pane--quote", "pane--strong",
+        "pane--title", "pane--asked", "pane--note", "pane--mark",
+    }  # fmt: skip
+
+    DEFAULT_CSS = """
+    Pane {
+        overflow-x: hidden;
+        overflow-y: scroll;
+        scrollbar-size-vertical: 1;
+        & .pane--heading { color: $primary; text-style: bold; }
+        & .pane--code { color: $accent; }
+        & .pane--fence { color: $text-muted; }
+        & .pane--quote { color: $text-muted; }
+        & .pane--strong { text-style: bold; }
+        & .pane--title { color: $secondary; text-style: bold; }
+        & .pane--asked { color: $secondary; }
+        & .pane--note { color: $text-muted; text-style: italic; }
+        & .pane--mark { text-style: bold underline; color: $success; }
+    }
+    """
+
+    page = EMPTY
+    _marks: Sequence[tuple[int, int]] = ()
+    _starts: Sequence[int] = ()
+
+    @property
+    def text_width(self) -> int:
+        """Cells a line of text may take."""
+        return self.scrollable_content_region.width
+
+    def show(self, page: Page, marks: Iterable[tuple[int, int]] = (), *, keep_place: bool = False) -> None:
+        """Show a page from its beginning, with ``marks`` (positions in its text, in order) emphasised."""
+        self.page = page
+        self._marks = list(marks)
+        self._starts = [start for start, _ in self._marks]
+        self.virtual_size = Size(self.text_width, len(page.lines))
+        if not keep_place:
+            self.scroll_to(y=0, animate=False, force=True)
+        self.refresh()
+
+    def place(self) -> str:
+        """Which lines are in view, in words; empty when all are."""
+        total, height = len(self.page.lines), self.scrollable_content_region.height
+        if total <= height:
+            return ""
+        first = int(self.scroll_offset.y)
+        return f"{first + 1}–{min(first + height, total)} of {total:,}"
+
+    def move(self, lines: int) -> None:
+        self.scroll_to(y=self.scroll_offset.y + lines, animate=False, force=True)
+
+    def move_pages(self, pages: int) -> None:
+        self.move(pages * max(self.scrollable_content_region.height - 1, 1))
+
+    def move_to_edge(self, edge: int) -> None:
+        self.scroll_to(y=0 if edge < 0 else len(self.page.lines), animate=False, force=True)
+
+    # -- drawing -----------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        at = int(self.scroll_offset.y) + y
+        base = self.rich_style
+        if at >= len(self.page.lines):
+            return Strip.blank(width, base)
+        line = self.page.lines[at]
+        segments = [Segment(" " * line.indent, base)] if line.indent else []
+        segments += [Segment(text, style) for text, style in self._pieces(line, base)]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _pieces(self, line: Line, base: Style) -> Iterable[tuple[str, Style]]:
+        """The line's text cut where its style changes."""
+        text = self.page.text[line.start : line.end]
+        style = base
+        if line.kind not in ("text", "raw"):
+            style = base + self.get_component_rich_style(f"pane--{line.kind}", partial=True)
+        styles: list[tuple[int, int, Style]] = []
+        if line.kind == "text":
+            for found in _INLINE.finditer(text):
+                name = "pane--code" if found.lastgroup == "code" else "pane--strong"
+                styles.append((*found.span(), base + self.get_component_rich_style(name, partial=True)))
+        if self._marks:
+            mark = self.get_component_rich_style("pane--mark", partial=True)
+            # A marked word may lie in an inline span: the marks win, the rest of that span stays plain.
+            if marked := [(a, b, base + mark) for a, b in self._marks_in(line)]:
+                styles = marked
+        at = 0
+        for start, end, inner in styles:
+            if start > at:
+                yield text[at:start], style
+            yield text[start:end], inner
+            at = end
+        if at < len(text) or not text:
+            yield text[at:], style
+
+    def _marks_in(self, line: Line) -> Iterable[tuple[int, int]]:
+        i = max(bisect_right(self._starts, line.start) - 1, 0)
+        while i < len(self._marks) and self._marks[i][0] < line.end:
+            start, end = self._marks[i]
+            if end > line.start:
+                yield max(start, line.start) - line.start, min(end, line.end) - line.start
+            i += 1

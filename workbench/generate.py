@@ -1,0 +1,304 @@
+"""Generation: asking models the questions they have not answered yet.
+
+What is missing is read from the store, so a run that was stopped, killed or cancelled is continued by running it
+again, and nothing that is stored is asked twice. A conversation of several turns is asked turn by turn, each with the
+model's own earlier answers before it.
+
+An answer cut off by ``max_tokens`` is an answer: its state is ``ok`` and its finish_reason ``length``. One of which
+nothing but thinking (or nothing at all) had come by then is ``truncated``. When a turn fails, the row has that turn's
+state and keeps the turns before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.batches import Saver, recover
+from workbench.claims import claim
+from workbench.engines.protocol import Engine, Message, Request, Result, Sampling
+from workbench.engines.registry import open_engine, params_hash
+from workbench.errors import BadInput, EngineError
+from workbench.exchange import Tally, exchange
+from workbench.progress import Estimate, Progress, Silent, StageReport
+from workbench.records import Model, Response, Row, stable_id
+from workbench.scope import CHARS_PER_TOKEN, NO_LIMIT, check_questions, named_model, price
+from workbench.store import Store
+
+#: Longest answer, in tokens a turn, unless the model's settings say otherwise (FastChat's ``--max-new-token``).
+MAX_TOKENS = 1024
+#: FastChat's sampling temperature by category (``llm_judge/common.py``, ``temperature_config``).
+TEMPERATURES: Mapping[str, float] = {
+    "writing": 0.7, "roleplay": 0.7,
+    "extraction": 0.0, "math": 0.0, "coding": 0.0, "reasoning": 0.0, "arena-hard-200": 0.0,
+    "stem": 0.1, "humanities": 0.1,
+}  # fmt: skip
+OTHER_TEMPERATURE = 0.7
+#: Fewer stored answers than this say too little about the length of the next.
+ENOUGH_OBSERVED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateSpec:
+    """Which models answer which questions. ``questions`` names single ones; ``limit`` takes the first in file order.
+
+    ``samples`` answers are drawn a question; ``retry_failed`` asks again what is recorded as failed (the failure stays
+    in the store, the new attempt is a row of its own); ``concurrency`` goes before the model's own.
+    """
+
+    models: tuple[str, ...]
+    bench: str | None = None
+    category: str | None = None
+    limit: int | None = None
+    questions: tuple[str, ...] = ()
+    samples: int = 1
+    concurrency: int | None = None
+    retry_failed: bool = False
+
+
+def generate(
+    store: Store, spec: GenerateSpec, progress: Progress | None = None, job_id: str | None = None
+) -> StageReport:
+    """Ask every model what it has not answered yet, one model after another.
+
+    A model that cannot be asked at all does not keep the others from being asked.
+
+    Raises:
+        Unknown, BadInput: a model, bench or question there is not; before anything is sent.
+        BadInput: another job is generating answers of one of the models.
+        EngineError: a model could not be asked at all; raised when the others are done.
+        StoreError: results could not be saved; says where they are.
+    """
+    progress = progress or Silent()
+    models = _check(store, spec)
+    tally = Tally("generate")
+    failures: list[EngineError] = []
+    with ExitStack() as claims:
+        for model in models:
+            what = f"answers of '{model.model_id}' are being generated"
+            claims.enter_context(claim(store, "generate", model.model_id, what=what, job_id=job_id))
+        recover(store, progress)
+        wanted = _wanted(store, spec) * len(models)
+        todo = {model.model_id: _todo(store, spec, model) for model in models}
+        tally.total = sum(map(len, todo.values()))
+        tally.already = wanted - tally.total
+        progress.start("generate", tally.total)
+        for model in models:
+            if todo[model.model_id] and not progress.cancelled:
+                store.insert("models", [model.row()])
+                try:
+                    _answer(store, model, spec, todo[model.model_id], tally, progress, job_id)
+                except EngineError as error:
+                    progress.say(f"{model.model_id}: {error.message}", level="error")
+                    failures.append(error)
+    if failures:
+        raise failures[0]
+    return tally.report(cancelled=progress.cancelled)
+
+
+def estimate_generate(store: Store, spec: GenerateSpec) -> Estimate:
+    """Requests, tokens and cost of what is missing. Answers are taken to be as long as the model's stored ones are on
+    average, or ``max_tokens`` long where there are too few; prompts as four characters a token.
+
+    Raises:
+        Unknown, BadInput: as ``generate``.
+    """
+    models = _check(store, spec)
+    items = requests = prompt = completion = 0
+    cost: float | None = 0.0
+    for model in models:
+        length = _answer_length(store, model)
+        into = out = 0
+        for row in _todo(store, spec, model):
+            items += 1
+            requests += len(row["turns"])
+            into += _prompt_tokens(row["turns"], model, length)
+            out += len(row["turns"]) * length
+        part = price(model.params, into, out)
+        cost = None if cost is None or part is None else cost + part
+        prompt, completion = prompt + into, completion + out
+    already = _wanted(store, spec) * len(models) - items
+    return Estimate("generate", items, requests, already, prompt, completion, cost)
+
+
+def sampling_temperature(model: Model, category: str | None, required: float | None) -> float:
+    """The model's own ``temperature`` if its settings force one, else the question's, else its category's."""
+    forced = model.params.get("temperature")
+    if forced is not None:
+        return float(forced)
+    return TEMPERATURES.get(category or "", OTHER_TEMPERATURE) if required is None else required
+
+
+def request_seed(model_seed: int, question_id: str, sample: int) -> int:
+    """A seed from 0 to 2^31 - 1 that is the same whenever this sample is drawn, and unlike that of any other."""
+    return int(stable_id("seed", model_seed, question_id, sample)[:8], 16) & 0x7FFFFFFF
+
+
+# -- what is missing -------------------------------------------------------------------------------
+
+
+def _check(store: Store, spec: GenerateSpec) -> list[Model]:
+    if not spec.models:
+        raise BadInput("no model is named", field="models", hint="see: workbench models list")
+    if spec.samples < 1:
+        raise BadInput(f"must be at least 1, not {spec.samples}", field="samples")
+    if spec.concurrency is not None and spec.concurrency < 1:
+        raise BadInput(f"must be at least 1, not {spec.concurrency}", field="concurrency")
+    models = [named_model(store, name) for name in dict.fromkeys(spec.models)]
+    check_questions(store, spec.bench, spec.category, spec.limit, spec.questions)
+    return models
+
+
+def _scope(spec: GenerateSpec) -> dict[str, Any]:
+    return {
+        "bench": spec.bench,
+        "category": spec.category,
+        "limit": spec.limit or NO_LIMIT,
+        "questions": list(spec.questions),
+    }
+
+
+def _wanted(store: Store, spec: GenerateSpec) -> int:
+    return int(store.query("generate_wanted", **_scope(spec))[0]["questions"]) * spec.samples
+
+
+def _todo(store: Store, spec: GenerateSpec, model: Model) -> list[Row]:
+    return store.query(
+        "generate_todo", **_scope(spec), model=model.model_id, params_hash=params_hash(model),
+        samples=spec.samples, retry_failed=spec.retry_failed,
+    )  # fmt: skip
+
+
+def _answer_length(store: Store, model: Model) -> int:
+    """Tokens an answer to one turn is likely to have."""
+    seen = store.query("generate_observed", model=model.model_id, params_hash=params_hash(model))[0]
+    if seen["answers"] >= ENOUGH_OBSERVED:
+        return round(seen["completion_tokens"])
+    return int(model.params.get("max_tokens") or MAX_TOKENS)
+
+
+def _prompt_tokens(turns: Sequence[str], model: Model, answer: int) -> int:
+    """Tokens sent over all turns: each request holds every earlier question and answer again."""
+    own = len(str(model.params.get("system_prompt") or ""))
+    sent = [own + sum(len(t) for t in turns[: i + 1]) for i in range(len(turns))]
+    return sum(chars // CHARS_PER_TOKEN + i * answer for i, chars in enumerate(sent))
+
+
+# -- asking ----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One (question, sample) being answered."""
+
+    key: str
+    row: Row
+    sampling: Sampling
+    system_prompt: str | None
+    results: list[Result] = field(default_factory=list)
+
+    def request(self) -> Request:
+        """The next turn, with all before it."""
+        messages = [Message("system", self.system_prompt)] if self.system_prompt else []
+        for asked, result in zip(self.row["turns"], self.results, strict=False):
+            messages += [Message("user", asked), Message("assistant", result.text)]
+        messages.append(Message("user", self.row["turns"][len(self.results)]))
+        return Request(self.key, tuple(messages), self.sampling)
+
+
+def turn_state(result: Result) -> str:
+    """``ok`` for a text that was cut off by its length too, unless none of it had come yet."""
+    if result.finish_reason == "length" and result.state in ("ok", "truncated"):
+        return "ok" if result.text.strip() else "truncated"
+    return result.state
+
+
+def _answer(
+    store: Store, model: Model, spec: GenerateSpec, todo: list[Row], tally: Tally, progress: Progress, job_id: str | None
+) -> None:
+    asked = model
+    if spec.concurrency is not None:
+        # How many at once does not shape an answer: it is no part of params_hash.
+        asked = dataclasses.replace(model, params={**model.params, "concurrency": spec.concurrency})
+    progress.say(f"{model.model_id}: {len(todo):,} to answer")
+    with Saver(store, progress) as saver:
+        asyncio.run(_converse(asked, todo, tally, progress, saver, job_id))
+
+
+async def _converse(
+    model: Model, todo: list[Row], tally: Tally, progress: Progress, saver: Saver, job_id: str | None
+) -> None:
+    engine = open_engine(model)
+    digest = params_hash(model)
+    open_now: dict[str, Conversation] = {}
+
+    def fresh() -> Iterator[Request]:
+        for number, row in enumerate(todo):
+            talk = Conversation(str(number), row, _sampling(engine, model, row), model.params.get("system_prompt"))
+            open_now[talk.key] = talk
+            yield talk.request()
+
+    def handle(result: Result) -> list[Request]:
+        talk = open_now[result.key]
+        talk.results.append(result)
+        if turn_state(result) == "ok" and len(talk.results) < len(talk.row["turns"]):
+            return [talk.request()]
+        del open_now[result.key]
+        response = _response(talk, model, engine, digest, job_id)
+        saver.add("responses", response.row())
+        tally.count(response.state, response.prompt_tokens, response.completion_tokens, response.cost)
+        progress.advance(1, failed=response.state != "ok")
+        return []
+
+    try:
+        await exchange(engine, fresh(), handle, progress, saver)
+    finally:
+        await engine.close()
+
+
+def _sampling(engine: Engine, model: Model, row: Row) -> Sampling:
+    params = model.params
+    required = row["required_temperature"]
+    return Sampling(
+        temperature=sampling_temperature(model, row["category"], None if required is None else float(required)),
+        top_p=params.get("top_p"),
+        max_tokens=int(params.get("max_tokens") or MAX_TOKENS),
+        seed=request_seed(int(params.get("seed") or 0), row["question_id"], row["sample"])
+        if engine.capabilities.seed
+        else None,
+        stop=tuple(params.get("stop") or ()),
+    )
+
+
+def _response(talk: Conversation, model: Model, engine: Engine, digest: str, job_id: str | None) -> Response:
+    """The row of an ended conversation: all turns, or those before the one that failed (and what came of that)."""
+    last = talk.results[-1]
+    state = turn_state(last)
+    kept = talk.results if state == "ok" or last.text.strip() else talk.results[:-1]
+    thoughts = tuple(r.reasoning or "" for r in talk.results)
+    error = last.error
+    if state != "ok" and len(talk.row["turns"]) > 1:
+        error = f"turn {len(talk.results)}: {error or state}"
+    return Response(
+        question_id=talk.row["question_id"], model_id=model.model_id, turns=tuple(r.text for r in kept),
+        params_hash=digest, sample=talk.row["sample"], attempt=talk.row["attempt"], state=state,
+        reasoning=thoughts if any(thoughts) else None, finish_reason=last.finish_reason,
+        prompt_tokens=_total(r.prompt_tokens for r in talk.results),
+        completion_tokens=_total(r.completion_tokens for r in talk.results),
+        latency=_total(r.latency for r in talk.results), cost=_total(r.cost for r in talk.results),
+        params={
+            "engine": model.engine, "version": engine.version, "system_prompt": talk.system_prompt,
+            "sampling": {k: v for k, v in dataclasses.asdict(talk.sampling).items() if v not in (None, ())},
+        },
+        error=error, job_id=job_id,
+    )  # fmt: skip
+
+
+def _total(values: Any) -> Any:
+    """The sum of what is known; ``None`` when nothing is."""
+    known = [v for v in values if v is not None]
+    return sum(known) if known else None

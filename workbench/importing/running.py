@@ -1,0 +1,169 @@
+"""One import from beginning to end: find, check all, then write all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import BadInput, Incomplete
+from workbench.importing.checking import (
+    CONVERTERS,
+    Checked,
+    check,
+    compare_questions,
+    modified,
+    start,
+    unknown_questions,
+)
+from workbench.importing.converting import Context
+from workbench.importing.detect import check_map, detect, unrecognised
+from workbench.importing.finding import Found, find_files
+from workbench.importing.formats import RANK
+from workbench.importing.reading import Source, open_source
+from workbench.importing.report import FileReport, ImportReport
+from workbench.importing.writing import write
+from workbench.progress import Progress
+
+if TYPE_CHECKING:
+    from workbench.store import Store
+
+_VOTES_BY = ("human", "judge")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of ``import_paths``, which see."""
+
+    format: str | None = None
+    map: Mapping[str, str] = field(default_factory=dict)
+    bench: str | None = None
+    model: str | None = None
+    id_prefix: str = ""
+    skip_bad: bool = False
+    votes_by: str | None = None
+    dry_run: bool = False
+
+
+def run(store: Store, paths: Sequence[Path], options: Options, progress: Progress) -> ImportReport:
+    """See ``import_paths``."""
+    if options.votes_by not in (None, *_VOTES_BY):
+        raise BadInput(f"must be human or judge, not '{options.votes_by}'", field="votes_by")
+    found, warnings = find_files(paths, format=options.format, model=options.model)
+    files = _check_all(store, found, options, progress)
+    report = _report(files)
+    for file in files:
+        warnings += _warnings(file, report)
+    _cross_check(store, files, report)
+    report.warnings = [*warnings, *(w for f in report.files for w in f.warnings)]
+    report.rejected = [bad for file in files for bad in file.rejected]
+    _refuse(files, options)
+    if not options.dry_run:
+        _write_all(store, files, report, progress)
+    return report
+
+
+def _check_all(store: Store, found: list[Found], options: Options, progress: Progress) -> list[Checked]:
+    sources = [_source(one, options) for one in found]
+    # A stable sort: files of one kind stay in the order given.
+    sources.sort(key=lambda pair: RANK[pair[1]])
+    known = {row["model_id"] for row in store.query("import_models")}
+    progress.start("check files", len(sources))
+    files: list[Checked] = []
+    for source, format in sources:
+        context = Context(
+            path=source.path,
+            columns=source.names,
+            modified=modified(source.path),
+            bench=options.bench,
+            model=options.model,
+            id_prefix=options.id_prefix,
+            votes_by=options.votes_by,
+            known_models=frozenset(known),
+        )
+        file = start(source, format, context)
+        check(file, skip_bad=options.skip_bad, cancelled=lambda: progress.cancelled)
+        if progress.cancelled:
+            raise Incomplete("import stopped; nothing was stored")
+        assert file.converter is not None
+        known |= file.converter.models
+        files.append(file)
+        progress.advance(1)
+    return files
+
+
+def _source(found: Found, options: Options) -> tuple[Source, str]:
+    """The opened file and its format.
+
+    Raises:
+        BadInput: unreadable or not recognised, or ``map`` names what is not there.
+    """
+    source = open_source(found.path, options.map)
+    format = options.format or found.format
+    if format is None:
+        _check_columns(source)
+        format = detect(source, model=options.model)
+        if format is None:
+            raise unrecognised(source)
+    check_map(source, tuple(CONVERTERS[format].fields), format)
+    return source, format
+
+
+def _check_columns(source: Source) -> None:
+    """With a map but no format, a wrong column should be named as such, not as a format not recognised."""
+    if source.map:
+        every = tuple(dict.fromkeys(name for kind in CONVERTERS.values() for name in kind.fields))
+        check_map(source, every, "any format")
+
+
+def _report(files: list[Checked]) -> ImportReport:
+    return ImportReport(files=[FileReport(f.source.path, f.format, f.records) for f in files])
+
+
+def _warnings(file: Checked, report: ImportReport) -> list[str]:
+    assert file.converter is not None
+    return [f"{file.name}: {n:,} × {what}" for what, n in file.converter.notes.items() if n]
+
+
+def _cross_check(store: Store, files: list[Checked], report: ImportReport) -> None:
+    """Compare the files with the store and with each other."""
+    here: dict[str, tuple[str, int]] = {}
+    for file, told in zip(files, report.files, strict=True):
+        differing = compare_questions(file, here, store)
+        if differing:
+            told.warnings.append(
+                f"{file.name}: {differing:,} questions are in the store with another category or reference, which stay"
+            )
+    for file, told in zip(files, report.files, strict=True):
+        unknown = unknown_questions(file, here, store)
+        if unknown:
+            told.warnings.append(f"{file.name}: answers to {unknown:,} questions that are not in the store (yet)")
+        told.rejected = file.n_rejected
+
+
+def _refuse(files: list[Checked], options: Options) -> None:
+    """Raise the error of the first bad line, unless bad lines are to be left out and something remains."""
+    bad = [file for file in files if file.n_rejected]
+    if not bad:
+        return
+    first = bad[0].rejected[0]
+    others = sum(file.n_rejected for file in bad) - 1
+    if options.skip_bad:
+        empty = next((f for f in bad if f.n_rejected >= f.records), None)
+        if empty is None:
+            return
+        first, others = empty.rejected[0], empty.n_rejected - 1
+    more = f" (and {others:,} more bad line{'s' if others > 1 else ''})" if others else ""
+    hint = "nothing was imported; mend the file"
+    if not options.skip_bad:
+        hint += ", or leave bad lines out with --skip-bad"
+    raise BadInput(first.reason + more, file=first.file, line=first.line, field=first.field, hint=hint)
+
+
+def _write_all(store: Store, files: list[Checked], report: ImportReport, progress: Progress) -> None:
+    progress.start("import", sum(file.records for file in files))
+    for file, told in zip(files, report.files, strict=True):
+        told.imported = write(file, store, progress)
+        for table, n in told.imported.items():
+            report.imported[table] = report.imported.get(table, 0) + n
