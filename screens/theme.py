@@ -21,6 +21,7 @@ DARK = Theme(
     dark=True,
     variables={
         **_SHARED,
+        "quiet": "#8d97a5",
         "block-cursor-background": "#33485e",
         "block-cursor-foreground": "#eef2f6",
         "block-cursor-blurred-background": "#272d36",
@@ -48,6 +49,7 @@ LIGHT = Theme(
     variables={
         "footer-key-foreground": "#2f5f8f",
         "block-cursor-text-style": "none",
+        "quiet": "#5d6772",
         "block-cursor-background": "#c4d6e8",
         "block-cursor-foreground": "#14181c",
         "input-selection-background": "#2f5f8f 25%",

@@ -218,7 +218,13 @@ def turn_state(result: Result) -> str:
 
 
 def _answer(
-    store: Store, model: Model, spec: GenerateSpec, todo: list[Row], tally: Tally, progress: Progress, job_id: str | None
+    store: Store,
+    model: Model,
+    spec: GenerateSpec,
+    todo: list[Row],
+    tally: Tally,
+    progress: Progress,
+    job_id: str | None,
 ) -> None:
     asked = model
     if spec.concurrency is not None:

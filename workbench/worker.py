@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from datetime import datetime
@@ -75,40 +76,46 @@ def summary(reports: list[StageReport]) -> str:
 
 
 class LogProgress:
-    """Progress as lines of a log, at most one count every ten seconds."""
+    """Progress as lines of a log, at most one count every ``every_s`` seconds.
+
+    Work that ends within ``patience_s`` seconds is not worth a line.
+    """
 
     cancelled = False
 
-    def __init__(self, every_s: float = 10.0) -> None:
-        self._every_s = every_s
-        self._label, self._total = "", 0
+    def __init__(self, every_s: float = 10.0, patience_s: float = 0.0) -> None:
+        self._every_s, self._patience_s = every_s, patience_s
+        self._label = ""
+        self._total: int | None = None
         self._done = self._failed = 0
-        self._next = 0.0
-        self._began = 0.0
+        self._next = self._began = 0.0
+        self._told = False
 
     def start(self, label: str, total: int | None) -> None:
-        import time
-
-        self._label, self._total, self._done, self._failed = label, total or 0, 0, 0
+        self._label, self._total, self._done, self._failed = label, total, 0, 0
         self._began = time.monotonic()
-        self._next = self._began + self._every_s
-        self._line(f"{label}: {total if total is not None else '?'} to do")
+        self._next = self._began + (self._patience_s or self._every_s)
+        self._told = not self._patience_s
+        if self._told:
+            self._line(f"{label}: {total if total is not None else '?'} to do")
 
     def advance(self, done: int = 1, *, failed: int = 0) -> None:
-        import time
-
         self._done += done
         self._failed += failed
         now = time.monotonic()
-        if now < self._next and self._done != self._total:
-            return
-        self._next = now + self._every_s
+        if now >= self._next or (self._told and self._done == self._total):
+            self._next, self._told = now + self._every_s, True
+            self._line(self._count(now))
+
+    def _count(self, now: float) -> str:
         rate = self._done / max(now - self._began, 1e-9)
-        eta = (self._total - self._done) / rate if rate and self._total else 0
-        self._line(
-            f"{self._label}: {self._done}/{self._total or '?'}, {self._failed} failed, "
-            f"{rate:.1f}/s, ETA {int(eta // 60)}:{int(eta % 60):02d}"
-        )
+        text = f"{self._label}: {self._done}/{self._total if self._total is not None else '?'}, {rate:.1f}/s"
+        if self._failed:
+            text += f", {self._failed} failed"
+        if self._total is not None and self._done < self._total and rate:
+            left = int((self._total - self._done) / rate)
+            text += f", ETA {left // 60}:{left % 60:02d}"
+        return text
 
     def say(self, message: str, *, level: str = "info") -> None:
         self._line(message if level == "info" else f"{level}: {message}")

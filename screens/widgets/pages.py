@@ -18,11 +18,13 @@ from workbench.text import clean
 #: Characters of a section shown at once; the rest is said to exist and shown by the raw view.
 SHOWN = 40_000
 #: Characters of a section the raw view shows at most.
-RAW_SHOWN = 4_000_000
+RAW_SHOWN = 1_000_000
 
 # What terminals disagree on how wide to draw: joiners, variation selectors, skin tones, invisible characters.
 # Dropping them shows 👩‍💻 as 👩💻 and keeps every line in its pane; the raw view names them instead.
-_UNSTEADY = re.compile("[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\u20e3\u3164\ufe00-\ufe0f\ufeff\uffa0\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]")
+_UNSTEADY = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\u20e3\u3164\ufe00-\ufe0f\ufeff\uffa0\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]"
+)
 _FLAGS = re.compile("[\U0001f1e6-\U0001f1ff]")
 
 _LIST = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+|\s+")
@@ -175,4 +177,4 @@ def conversation(question: Sequence[str], answer: Sequence[str]) -> list[Section
             asked = question[i] if i < len(question) else ""
             sections += [("note", ""), ("title", f"User, turn {i + 1}"), ("asked", asked), ("note", "")]
         sections.append(("text", text) if text.strip() else ("note", "(an empty answer)"))
-    return sections or [("note", "(no answer stored)")]
+    return sections or [("note", "(no answer is stored)")]

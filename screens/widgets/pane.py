@@ -13,7 +13,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from screens.widgets.pages import Line, Page
+from screens.widgets.pages import Line, Page, Section, lay_out
 
 _INLINE = re.compile(r"(?P<code>`[^`]+`)|(?P<strong>\*\*[^*]+\*\*|__[^_]+__)")
 EMPTY = Page("", (), 0)
@@ -34,42 +34,78 @@ class Pane(ScrollView, can_focus=False):
         scrollbar-size-vertical: 1;
         & .pane--heading { color: $primary; text-style: bold; }
         & .pane--code { color: $accent; }
-        & .pane--fence { color: $text-muted; }
-        & .pane--quote { color: $text-muted; }
+        & .pane--fence { color: $quiet; }
+        & .pane--quote { color: $quiet; }
         & .pane--strong { text-style: bold; }
         & .pane--title { color: $secondary; text-style: bold; }
         & .pane--asked { color: $secondary; }
-        & .pane--note { color: $text-muted; text-style: italic; }
+        & .pane--note { color: $quiet; text-style: italic; }
         & .pane--mark { text-style: bold underline; color: $success; }
     }
     """
 
-    page = EMPTY
-    _marks: Sequence[tuple[int, int]] = ()
-    _starts: Sequence[int] = ()
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.page = EMPTY
+        self._title = ("", "")
+        self._sections: Sequence[Section] = ()
+        self._raw = False
+        self._marks: Sequence[tuple[int, int]] = ()
+        self._starts: Sequence[int] = ()
 
     @property
     def text_width(self) -> int:
-        """Cells a line of text may take."""
+        """Cells a line of text may take; 0 before the first layout."""
         return self.scrollable_content_region.width
 
-    def show(self, page: Page, marks: Iterable[tuple[int, int]] = (), *, keep_place: bool = False) -> None:
-        """Show a page from its beginning, with ``marks`` (positions in its text, in order) emphasised."""
-        self.page = page
-        self._marks = list(marks)
-        self._starts = [start for start, _ in self._marks]
-        self.virtual_size = Size(self.text_width, len(page.lines))
-        if not keep_place:
-            self.scroll_to(y=0, animate=False, force=True)
+    def set_text(self, sections: Sequence[Section], *, raw: bool = False) -> None:
+        """Show these sections from their beginning."""
+        self._sections, self._raw = sections, raw
+        self._marks = self._starts = ()
+        self._lay_out()
+        self.scroll_to(y=0, animate=False, force=True)
+        self._retitle()
+
+    def set_title(self, before: str, after: str = "") -> None:
+        """What the border says around the lines in view."""
+        self._title = (before, after)
+        self._retitle()
+
+    def _retitle(self) -> None:
+        before, after = self._title
+        title = "  ".join(filter(None, (before, self.place(), after)))
+        if not isinstance(self.border_title, str) or self.border_title != title:
+            self.border_title = title
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._retitle()
+
+    def set_marks(self, marks: Sequence[tuple[int, int]]) -> None:
+        """Emphasise positions in the page's text, given in order."""
+        self._marks = marks
+        self._starts = [start for start, _ in marks]
+        self.refresh()
+
+    def on_resize(self) -> None:
+        if self.text_width != self.page.width:
+            self._lay_out()
+        self._retitle()
+
+    def _lay_out(self) -> None:
+        if not self.text_width:
+            return
+        self.page = lay_out(self._sections, self.text_width, raw=self._raw)
+        self.virtual_size = Size(self.text_width, len(self.page.lines))
         self.refresh()
 
     def place(self) -> str:
         """Which lines are in view, in words; empty when all are."""
         total, height = len(self.page.lines), self.scrollable_content_region.height
-        if total <= height:
+        if total <= height or not height:
             return ""
         first = int(self.scroll_offset.y)
-        return f"{first + 1}–{min(first + height, total)} of {total:,}"
+        return f"lines {first + 1:,}–{min(first + height, total):,} of {total:,}"
 
     def move(self, lines: int) -> None:
         self.scroll_to(y=self.scroll_offset.y + lines, animate=False, force=True)

@@ -78,8 +78,7 @@ class Table(ScrollView, can_focus=True):
             for row in rows
         ]
         widths = [
-            max([cell_len(col.title), *(cell_len(row[i]) for row in cells)])
-            for i, col in enumerate(self._columns)
+            max([cell_len(col.title), *(cell_len(row[i]) for row in cells)]) for i, col in enumerate(self._columns)
         ]
         old, self._cells = self._cells, cells
         self._keys = list(keys) if keys is not None else [str(i) for i in range(len(cells))]

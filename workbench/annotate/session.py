@@ -131,6 +131,11 @@ class Session:
             self._texts = known
         return [known[key.item] for key in keys if key.item in known]
 
+    def is_open(self, item: Item) -> bool:
+        """Whether the item still takes a vote."""
+        with self._state:
+            return item.key.item not in self._verdicts and item.key.item not in self._seen_through
+
     def skipped(self) -> list[str]:
         """Ids of the questions skipped here, in the order of the items."""
         with self._state:

@@ -94,7 +94,7 @@ def terminal_progress() -> Progress:
         return BarProgress()
     from workbench.worker import LogProgress
 
-    return LogProgress()
+    return LogProgress(patience_s=2.0)
 
 
 class BarProgress:

@@ -46,7 +46,8 @@ def import_paths(
         id_prefix: put before every question id, to keep two sources with the same ids apart.
         skip_bad: leave bad lines out instead of refusing everything.
         votes_by: ``human`` or ``judge``: who made the votes; by default read off each judge's name.
-        dry_run: check everything, write nothing. ``imported`` stays empty.
+        dry_run: check everything, write nothing. ``imported`` then counts the rows that would be sent, also those
+            that the store has already.
         progress: told of files checked and records written; a cancel between batches stops the work.
 
     Returns:

@@ -23,8 +23,6 @@ from workbench.importing.fields import BadRecord
 from workbench.records import Annotation, Judgment, stable_id
 
 _COLUMNS = ("question_id", "model_a", "model_b", "winner", "judge", "turn", "tstamp")
-#: Written by our own export besides: they make a round trip exact.
-_OWN = ("annotation_id", "flags", "note")
 
 #: Winner as spelled in published files → side of the file's model_a, side of model_b, or a draw.
 WINNERS = {
@@ -119,11 +117,9 @@ class FastchatVotes(Converter):
         meta: dict[str, Any],
         ordinal: int,
     ) -> Annotation:
-        flags = own_flags(meta.pop("flags", None))
+        flags, note, given = own(meta)
         if verdict == "inconsistent":
             verdict, flags = "tie", (*(f for f in flags if f != "inconsistent"), "inconsistent")
-        note = fields.optional_text(meta.pop("note", None), "note")
-        given = fields.optional_text(meta.pop("annotation_id", None), "annotation_id")
         key = stable_id("vote", vote, annotator, order, verdict, flags, note, decided, meta)
         self._equal[key] += 1
         return Annotation(
@@ -195,6 +191,17 @@ def judge_name(value: Any) -> tuple[str, str | None]:
     return names[0], " ".join(names[1:]) or "import"
 
 
-def own_flags(value: Any) -> tuple[str, ...]:
-    """Flags as our export writes them; anything else is refused rather than guessed at."""
-    return () if value is None or value == [] else fields.turns(value, "flags")
+def own(meta: dict[str, Any]) -> tuple[tuple[str, ...], str | None, str | None]:
+    """Take flags, note and annotation_id out of ``meta`` if they are as our own export writes them."""
+    flags = meta.get("flags")
+    if isinstance(flags, list) and all(isinstance(flag, str) for flag in flags):
+        del meta["flags"]
+    else:
+        flags = []
+    note = meta.pop("note") if isinstance(meta.get("note"), str) else None
+    given = meta.get("annotation_id")
+    if isinstance(given, str) and given:
+        del meta["annotation_id"]
+    else:
+        given = None
+    return tuple(flags), note, given

@@ -30,7 +30,8 @@ class FileReport:
 
 @dataclass(slots=True)
 class ImportReport:
-    """Sum over the files. ``imported`` counts NEW rows by table: what was there already adds nothing.
+    """Sum over the files. ``imported`` counts NEW rows by table: what was there already adds nothing
+    (after a dry run: all rows that would be sent).
 
     ``rejected`` lists at most 1,000 lines a file; ``FileReport.rejected`` has the full number.
     """

@@ -23,7 +23,7 @@ from workbench.importing.finding import Found, find_files
 from workbench.importing.formats import RANK
 from workbench.importing.reading import Source, open_source
 from workbench.importing.report import FileReport, ImportReport
-from workbench.importing.writing import write
+from workbench.importing.writing import count, write
 from workbench.progress import Progress
 
 if TYPE_CHECKING:
@@ -57,10 +57,15 @@ def run(store: Store, paths: Sequence[Path], options: Options, progress: Progres
         warnings += _warnings(file, report)
     _cross_check(store, files, report)
     report.warnings = [*warnings, *(w for f in report.files for w in f.warnings)]
-    report.rejected = [bad for file in files for bad in file.rejected]
     _refuse(files, options)
-    if not options.dry_run:
-        _write_all(store, files, report, progress)
+    progress.start("import", sum(file.records for file in files))
+    for file, told in zip(files, report.files, strict=True):
+        told.imported = count(file) if options.dry_run else write(file, store, progress)
+        for table, n in told.imported.items():
+            report.imported[table] = report.imported.get(table, 0) + n
+        # Known only now: with a question that is refused go all answers to it.
+        told.rejected = file.n_rejected
+        report.rejected += file.rejected
     return report
 
 
@@ -139,7 +144,6 @@ def _cross_check(store: Store, files: list[Checked], report: ImportReport) -> No
         unknown = unknown_questions(file, here, store)
         if unknown:
             told.warnings.append(f"{file.name}: answers to {unknown:,} questions that are not in the store (yet)")
-        told.rejected = file.n_rejected
 
 
 def _refuse(files: list[Checked], options: Options) -> None:
@@ -159,11 +163,3 @@ def _refuse(files: list[Checked], options: Options) -> None:
     if not options.skip_bad:
         hint += ", or leave bad lines out with --skip-bad"
     raise BadInput(first.reason + more, file=first.file, line=first.line, field=first.field, hint=hint)
-
-
-def _write_all(store: Store, files: list[Checked], report: ImportReport, progress: Progress) -> None:
-    progress.start("import", sum(file.records for file in files))
-    for file, told in zip(files, report.files, strict=True):
-        told.imported = write(file, store, progress)
-        for table, n in told.imported.items():
-            report.imported[table] = report.imported.get(table, 0) + n

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.store import Store
 
 #: Files up to this size go in one transaction; larger ones in batches, and a repeated import completes them.
-ONE_TRANSACTION = 12 << 20
+ONE_TRANSACTION = 4 << 20
 BATCH_ROWS = 5_000
 BATCH_CHARS = 12 << 20
 
@@ -68,6 +68,21 @@ def write(checked: Checked, store: Store, progress: Progress) -> dict[str, int]:
     return counts
 
 
+def count(checked: Checked) -> dict[str, int]:
+    """Rows by table that ``write`` would send; those that are in the store already count as well.
+
+    Raises:
+        BadInput: the file changed since it was checked.
+    """
+    assert checked.converter is not None
+    counts = {"models": len(checked.converter.models)} if checked.converter.models else {}
+    for batch, _ in _batches(checked, whole=False):
+        for item in batch:
+            table = _TABLES[type(item)]
+            counts[table] = counts.get(table, 0) + 1
+    return counts
+
+
 def _stopped(checked: Checked, kept: int) -> Incomplete:
     return Incomplete(
         f"{checked.name}: stopped; {kept} of {checked.records} records are stored",
@@ -89,7 +104,8 @@ def _batches(checked: Checked, *, whole: bool) -> Iterator[tuple[list[Item], int
         records += 1
         if ordinal not in checked.skip:
             items = _again(checked, converter.convert, ordinal, line, record)
-            if any(item.question_id in checked.bad_ids for item in items):
+            if checked.bad_ids and any(item.question_id in checked.bad_ids for item in items):
+                _drop(checked, items[0].question_id, line)
                 items = []
             batch += items
             chars += sum(_length(item) for item in items)
@@ -98,6 +114,13 @@ def _batches(checked: Checked, *, whole: bool) -> Iterator[tuple[list[Item], int
             batch, records, chars = [], 0, 0
     if batch or records:
         yield batch, records
+
+
+def _drop(checked: Checked, question_id: str, line: int) -> None:
+    """Count a record whose question was refused; the line that defines the question is counted already."""
+    assert checked.converter is not None
+    if line != checked.converter.questions[question_id].line:
+        checked.reject(line, "question_id", f"'{question_id}' is another question elsewhere")
 
 
 def _again(

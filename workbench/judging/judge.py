@@ -43,9 +43,7 @@ class Judge:
     version: str
 
 
-def judge(
-    store: Store, spec: JudgeSpec, progress: Progress | None = None, job_id: str | None = None
-) -> StageReport:
+def judge(store: Store, spec: JudgeSpec, progress: Progress | None = None, job_id: str | None = None) -> StageReport:
     """Ask the judge for every verdict of the protocol that is not stored yet.
 
     Raises:
@@ -59,7 +57,8 @@ def judge(
     what = f"{spec.kind} verdicts of '{spec.judge}' are being made"
     with claim(store, "judge", spec.judge, spec.kind, what=what, job_id=job_id):
         recover(store, progress)
-        return asyncio.run(_judge(store, spec, model, models, progress, job_id))
+        with Saver(store, progress) as saver:
+            return asyncio.run(_judge(store, spec, model, models, progress, saver, job_id))
 
 
 def estimate_judge(store: Store, spec: JudgeSpec) -> Estimate:
@@ -109,8 +108,9 @@ def _ready(model: Model, concurrency: int | None) -> Judge:
 
 
 async def _judge(
-    store: Store, spec: JudgeSpec, model: Model, models: tuple[str, ...], progress: Progress, job_id: str | None
-) -> StageReport:
+    store: Store, spec: JudgeSpec, model: Model, models: tuple[str, ...], progress: Progress, saver: Saver,
+    job_id: str | None,
+) -> StageReport:  # fmt: skip
     by = _ready(model, spec.concurrency)
     try:
         plan = Plan(store, spec, models, by.version, by.output)
@@ -121,8 +121,7 @@ async def _judge(
         progress.start("judge", tally.total)
         if tally.total:
             store.insert("models", [model.row()])
-            with Saver(store, progress) as saver:
-                await _ask(store, spec, by, plan, tally, progress, saver, job_id)
+            await _ask(store, spec, by, plan, tally, progress, saver, job_id)
         if unread := tally.states["unparsed"]:
             tally.notes.append(f"{plural(unread, 'verdict')} of {spec.judge} could not be read (kept as unparsed)")
         return tally.report(cancelled=progress.cancelled)

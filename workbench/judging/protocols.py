@@ -33,9 +33,9 @@ PROTOCOLS: tuple[Protocol, ...] = ("single", "pairwise-all", "pairwise-baseline"
 class JudgeSpec:
     """Who judges what. Without ``models``, all that have answers.
 
-    ``selection`` is a selection's name or id (a name: the newest of that name), or ``latest``. ``mode`` is the reading of
-    verdicts: corrected or compat (see ``verdicts``). ``retry_failed`` judges again what is recorded as failed or
-    unparsed. ``concurrency`` goes before the judge's own.
+    ``selection`` is a selection's name or id (a name: the newest of that name), or ``latest``. ``mode`` is the
+    reading of verdicts: corrected or compat (see ``verdicts``). ``retry_failed`` judges again what is recorded as
+    failed or unparsed. ``concurrency`` goes before the judge's own.
     """
 
     judge: str
@@ -98,9 +98,7 @@ class Block:
 class Plan:
     """Judgments still to be made, a block of questions at a time, in an order that shares prefixes."""
 
-    def __init__(
-        self, store: Store, spec: JudgeSpec, models: tuple[str, ...], judge_version: str, output: str
-    ) -> None:
+    def __init__(self, store: Store, spec: JudgeSpec, models: tuple[str, ...], judge_version: str, output: str) -> None:
         self._store, self._spec, self._models = store, spec, models
         self._judge_version, self._output = judge_version, output
         self._selected = None if spec.selection is None else _selected(store, spec, models)
@@ -171,7 +169,7 @@ class Plan:
 def references(question: Row, turn: int) -> list[str]:
     """The reference answers shown for a turn: the first turn's, or both; blank where there is none."""
     there = [(text or "").strip() and text for text in question["reference"] or ()]
-    return (there + ["", ""])[:turn]
+    return [*there, "", ""][:turn]
 
 
 def values(item: Item, question: Row, texts: dict[str, list[str]]) -> dict[str, str]:
@@ -206,9 +204,7 @@ def _by_question(rows: list[Row], spec: JudgeSpec) -> dict[str, list[tuple[Answe
     return found
 
 
-def _selected(
-    store: Store, spec: JudgeSpec, models: tuple[str, ...]
-) -> dict[str, list[tuple[Answer, Answer | None]]]:
+def _selected(store: Store, spec: JudgeSpec, models: tuple[str, ...]) -> dict[str, list[tuple[Answer, Answer | None]]]:
     """A selection's pairs by question (graded singly: its answers, each once).
 
     Raises:
@@ -216,7 +212,7 @@ def _selected(
         BadInput: it holds no pair of these models.
     """
     assert spec.selection is not None
-    matches = store.query("select_find", name=spec.selection)
+    matches = store.query("select_find", wanted=spec.selection)
     if not matches:
         names = [row["name"] for row in store.query("select_names")]
         raise Unknown("selection", spec.selection, names, hint="make one with: workbench select")

@@ -81,9 +81,7 @@ def template(protocol: str, output: str, *, reference: bool = False, multi_turn:
 
 
 def all_templates() -> list[Template]:
-    return [
-        t for p in ("single", "pairwise") for o in ("text", "json") for t in _read(f"{p}-{o}").values()
-    ]
+    return [t for p in ("single", "pairwise") for o in ("text", "json") for t in _read(f"{p}-{o}").values()]
 
 
 @functools.cache

@@ -90,8 +90,8 @@ class Battles:
 class PairTable:
     """What Bradley–Terry needs of any number of battles: per pair of models that met, who won how often.
 
-    ``first`` < ``second`` index the models; ``won`` and ``lost`` are the first one's wins and losses, a tie being half of
-    each. Rows are ordered by (first, second).
+    ``first`` < ``second`` index the models; ``won`` and ``lost`` are the first one's wins and losses, a tie being
+    half of each. Rows are ordered by (first, second).
     """
 
     n_models: int
@@ -113,8 +113,8 @@ def pair_table(battles: Battles) -> PairTable:
     """Count the battles of each pair. Time is linear in the battles, and everything after it depends on pairs only."""
     k = len(battles.models)
     pair, share = pair_codes(battles)
-    n = np.bincount(pair, minlength=k * k)
-    won = np.bincount(pair, weights=share, minlength=k * k)
+    n = np.bincount(pair, minlength=k * k).astype(np.float64)
+    won = np.bincount(pair, weights=share, minlength=k * k).astype(np.float64)
     met = np.flatnonzero(n)
     first, second = np.divmod(met, max(k, 1))
     return PairTable(k, first, second, won[met], n[met] - won[met])

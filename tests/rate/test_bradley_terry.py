@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.rate.data import mad_battles
+from tests.rate.test_elo import battles, some_battles
+from workbench.rate import bootstrap
+from workbench.rate.battles import Battles, components, pair_table, tally
+from workbench.rate.bootstrap import bt_interval
+from workbench.rate.bradley_terry import POINTS, fit_bradley_terry
+
+#: data/mad/annotation-bert-score.json; tie = ½, mean 1000, scale 400 / ln 10.
+GOLDEN = [1208.40, 1134.44, 1067.83, 1004.54, 882.53, 870.24, 832.02]
+
+
+def made(*rows: tuple[str, str, float], question: list[int] | None = None) -> Battles:
+    places = question or list(range(len(rows)))
+    return Battles.from_columns([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], places)
+
+
+def test_golden(shared_data: Path) -> None:
+    found = fit_bradley_terry(mad_battles(shared_data))
+    assert list(found.as_dict().values()) == pytest.approx(GOLDEN, abs=0.005)
+    assert not found.regularised.any() and found.components == 1
+
+
+def test_two_models_in_closed_form() -> None:
+    found = fit_bradley_terry(made(*[("x", "y", 1.0)] * 3, ("x", "y", 0.0))).as_dict()
+    half = POINTS * math.log(3.0) / 2
+    assert found == pytest.approx({"x": 1000 + half, "y": 1000 - half})
+
+
+def test_tie_is_half_a_win_each() -> None:
+    ties = fit_bradley_terry(made(("x", "y", 0.5), ("x", "y", 0.5), ("x", "y", 1.0))).rating
+    halves = fit_bradley_terry(made(*[("x", "y", 1.0)] * 4, *[("x", "y", 0.0)] * 2)).rating
+    np.testing.assert_allclose(ties, halves)
+
+
+@given(battles(), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_sides_and_order_do_not_matter(battles: Battles, random: object) -> None:
+    order = np.random.default_rng(random.randrange(1000)).permutation(len(battles))  # type: ignore[attr-defined]
+    turn = order % 2 == 0
+    a, b, score = battles.a[order], battles.b[order], battles.score[order]
+    mixed = Battles(
+        battles.models,
+        np.where(turn, b, a),
+        np.where(turn, a, b),
+        np.where(turn, 1.0 - score, score),
+        battles.question[order],
+    )
+    np.testing.assert_allclose(fit_bradley_terry(mixed).rating, fit_bradley_terry(battles).rating, atol=1e-6)
+
+
+@given(battles())
+@settings(max_examples=40, deadline=None)
+def test_at_the_optimum_expected_wins_equal_wins(battles: Battles) -> None:
+    found = fit_bradley_terry(battles)
+    assert np.isfinite(found.rating).all()
+    theta = (found.rating - 1000) / POINTS
+    expected = 1.0 / (1.0 + np.exp(theta[battles.b] - theta[battles.a]))
+    won = np.bincount(battles.a, battles.score, len(battles.models))
+    won += np.bincount(battles.b, 1 - battles.score, len(battles.models))
+    model = np.bincount(battles.a, expected, len(battles.models))
+    model += np.bincount(battles.b, 1 - expected, len(battles.models))
+    free = ~found.regularised
+    np.testing.assert_allclose(won[free], model[free], atol=1e-5)
+    for number in range(1, found.components + 1):
+        assert found.rating[found.component == number].mean() == pytest.approx(1000.0)
+
+
+def test_winner_of_everything_is_finite_and_marked() -> None:
+    found = fit_bradley_terry(made(*[("best", "x", 1.0)] * 20, ("x", "y", 1.0), ("y", "x", 1.0)))
+    assert found.regularised.all()
+    rating = found.as_dict()
+    assert next(iter(rating)) == "best" and 1200 < rating["best"] < 2500
+    assert abs(rating["x"] - rating["y"]) < 100
+
+
+def test_a_circle_of_wins_has_a_maximum() -> None:
+    found = fit_bradley_terry(made(("x", "y", 1.0), ("y", "z", 1.0), ("z", "x", 1.0)))
+    assert not found.regularised.any()
+    np.testing.assert_allclose(found.rating, 1000.0, atol=1e-6)
+
+
+def test_components_are_never_on_one_scale() -> None:
+    found = fit_bradley_terry(
+        made(("a", "b", 1.0), ("a", "b", 0.0), ("a", "c", 0.5), ("x", "y", 1.0), ("x", "y", 1.0), ("x", "y", 0.0))
+    )
+    assert found.components == 2
+    assert dict(zip(found.models, found.component.tolist(), strict=True)) == {"a": 1, "b": 1, "c": 1, "x": 2, "y": 2}
+    for number in (1, 2):
+        assert found.rating[found.component == number].mean() == pytest.approx(1000.0)
+
+
+def test_only_the_separated_component_is_regularised() -> None:
+    found = fit_bradley_terry(made(("a", "b", 1.0), ("a", "b", 0.0), ("x", "y", 1.0)))
+    assert dict(zip(found.models, found.regularised.tolist(), strict=True)) == {
+        "a": False,
+        "b": False,
+        "x": True,
+        "y": True,
+    }
+
+
+def test_long_chain_is_one_component() -> None:
+    names = [f"m{i:03d}" for i in range(60)]
+    chain = [(names[i], names[i + 1], 0.5) for i in np.random.default_rng(0).permutation(59)]
+    assert components(pair_table(made(*chain))).tolist() == [1] * 60
+
+
+def test_tally() -> None:
+    counts = tally(made(("x", "y", 1.0), ("y", "x", 1.0), ("x", "y", 0.5), ("x", "z", 0.0)))
+    assert (counts.n.tolist(), counts.wins.tolist()) == ([4, 3, 1], [1, 1, 1])
+    assert (counts.losses.tolist(), counts.ties.tolist()) == ([2, 1, 0], [1, 1, 0])
+
+
+# -- intervals -------------------------------------------------------------------------------------
+
+
+def resample_by_hand(battles: Battles, rounds: int, seed: int) -> np.ndarray:
+    """Whole questions drawn with replacement, row by row, each resample fitted from scratch."""
+    rng = np.random.default_rng(seed)
+    of = [np.flatnonzero(battles.question == q) for q in range(battles.questions)]
+    fits = []
+    for _ in range(rounds):
+        rows = np.concatenate([of[q] for q in rng.integers(len(of), size=len(of))])
+        drawn = Battles(battles.models, battles.a[rows], battles.b[rows], battles.score[rows], np.zeros(len(rows), int))
+        fits.append(fit_bradley_terry(drawn).rating)
+    return np.array(fits)
+
+
+@pytest.mark.parametrize("questions", [40, 4000])
+def test_interval_equals_resampling_rows(questions: int) -> None:
+    # Few questions with many battles each, and nearly all with one.
+    battles = some_battles(1500, 4, questions, seed=2)
+    battles = Battles(battles.models, battles.a, battles.b, np.where(battles.a < battles.b, battles.score, 0.5),
+                      np.unique(battles.question, return_inverse=True)[1])  # fmt: skip
+    by_hand = resample_by_hand(battles, 400, seed=9)
+    found = bt_interval(battles, rounds=4000)
+    width = found.upper - found.lower
+    np.testing.assert_allclose(width, np.ptp(np.quantile(by_hand, [0.025, 0.975], axis=0), axis=0), rtol=0.15)
+    np.testing.assert_allclose(found.lower, np.quantile(by_hand, 0.025, axis=0), atol=0.12 * width.max())
+
+
+@given(battles())
+@settings(max_examples=25, deadline=None)
+def test_rounds_equal_fits_from_scratch(battles: Battles) -> None:
+    """Whatever the resample (empty pairs, separated, in pieces), its fit is finite and, where it exists, the optimum."""
+    table = pair_table(battles)
+    theta, component, regularised = bootstrap.fit_table(table)
+    prior = np.where(regularised, bootstrap.PRIOR, 0.0)
+    draw = bootstrap.Resampler(battles, table, 20)
+    for won, games in draw.rounds(20, np.random.default_rng(0)):
+        fitted, _ = bootstrap.fit_rounds(table, won, games, component, theta, prior)
+        lacking = ~bootstrap.has_maximum(table, won, games - won, component)
+        priors = np.where(lacking, bootstrap.PRIOR, prior[:, None])
+        again = bootstrap.centred(bootstrap.newton(table, won, games, component, priors), component)
+        np.testing.assert_allclose(fitted, again, atol=1e-4)
+
+
+def test_seed_decides_the_interval() -> None:
+    battles = some_battles(300, 5, 60)
+    one, two, other = (bt_interval(battles, rounds=100, seed=s) for s in (1, 1, 2))
+    np.testing.assert_array_equal(one.lower, two.lower)
+    assert not np.array_equal(one.lower, other.lower)
+    assert one.interval == "95 % bootstrap by question, 100 rounds, seed 1"
+
+
+def test_both_games_of_a_prompt_stay_together() -> None:
+    # Each battle entered twice on its own question says no more than entered once.
+    once = some_battles(300, 3, 10_000, seed=4)
+    once = Battles(once.models, once.a, once.b, once.score, np.arange(300))
+    twice = Battles(
+        once.models, *(np.concatenate([x, x]) for x in (once.a, once.b, once.score, once.question))
+    )
+    one, two = bt_interval(once), bt_interval(twice)
+    np.testing.assert_allclose(two.upper - two.lower, one.upper - one.lower, rtol=0.12)
+
+
+def test_one_question_has_no_interval() -> None:
+    found = bt_interval(some_battles(30, 3, 1))
+    assert found.lower is None and found.interval is None
+
+
+def test_few_questions_count_rounds_that_needed_the_prior() -> None:
+    found = bt_interval(made(*[("x", "y", 1.0)] * 4, ("x", "y", 0.0)), rounds=500)
+    # All five draws miss the one loss in (4/5)^5 = 33 % of the rounds.
+    assert 120 < found.regularised_rounds < 210
+    assert np.isfinite(found.upper).all()
+
+
+def test_normal_approximation_gives_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    battles = some_battles(20_000, 6, 10**9, seed=8)
+    battles = Battles(battles.models, battles.a, battles.b, battles.score, np.arange(20_000))
+    exact = bt_interval(battles, rounds=2000)
+    monkeypatch.setattr(bootstrap, "EXACT_DRAWS", 1)
+    normal = bt_interval(battles, rounds=2000)
+    assert "normal approximation" in str(normal.interval) and "normal" not in str(exact.interval)
+    np.testing.assert_allclose(normal.upper - normal.lower, exact.upper - exact.lower, rtol=0.08)
+
+
+def test_many_questions_are_counted_battle_by_battle(monkeypatch: pytest.MonkeyPatch) -> None:
+    battles = some_battles(600, 4, 150)
+    dense = bt_interval(battles, rounds=200)
+    monkeypatch.setattr(bootstrap, "DENSE_CELLS", 0)
+    np.testing.assert_allclose(bt_interval(battles, rounds=200).lower, dense.lower, atol=1e-3)

@@ -1,0 +1,36 @@
+"""Tables and views as they are: JSON lines, CSV or Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.records import Row
+from workbench.store.tabular import write_rows
+
+if TYPE_CHECKING:
+    from workbench.store import Store
+
+
+def export_table(store: Store, kind: str, format: str, out: Path | str, *, bench: str | None, force: bool) -> int:
+    """Write every row of a table or view (``kind``). Returns how many.
+
+    JSON columns are objects in JSON lines, and text in CSV and Parquet.
+    """
+    columns = {row["column_name"]: row["data_type"] for row in store.query("export_columns", relation=kind)}
+    rows: Iterator[Row] = store.stream(f"export_{kind}", bench=bench)
+    if format == "jsonl":
+        rows = _with_objects(rows, [name for name, kind_ in columns.items() if kind_ == "JSON"])
+    return write_rows(out, format, list(columns), rows, force=force)
+
+
+def _with_objects(rows: Iterator[Row], names: list[str]) -> Iterator[Row]:
+    """JSON text of some columns goes in as it is, not quoted once more."""
+    from orjson import Fragment
+
+    for row in rows:
+        for name in names:
+            if row[name] is not None:
+                row[name] = Fragment(row[name])
+        yield row
