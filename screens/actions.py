@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from workbench.errors import BadInput, Unknown
 
@@ -48,11 +48,11 @@ ACTIONS: tuple[Action, ...] = (
         Action(f"go.{mode}", f"Go to {title}", key, "everywhere", f"app.go('{mode}')", priority=True)
         for mode, title, key in DESTINATIONS
     ),
-    Action("app.go", "Go to … (then one letter)", "m", "everywhere", "app.choose_destination", "go to"),
-    Action("app.help", "Help: all keys of this screen", "question_mark,f1", "everywhere", "app.help", "help"),
+    Action("app.go", "Go to … (then one letter)", "m", "everywhere", "app.choose_destination"),
+    Action("app.help", "Help: all keys of this screen", "question_mark,f1", "everywhere", "app.help"),
     Action("app.palette", "Find an action by name", "ctrl+p", "everywhere", "app.command_palette"),
     Action("app.redraw", "Draw the screen again", "ctrl+l", "everywhere", "app.redraw", priority=True),
-    Action("app.quit", "Quit (jobs go on)", "q", "everywhere", "app.quit", "quit"),
+    Action("app.quit", "Quit (jobs go on)", "q", "everywhere", "app.quit"),
     Action("app.quit_always", "Quit while typing", "ctrl+q", "everywhere", "app.quit", priority=True),
     # -- tables
     Action("table.up", "Row up", "up,k", "table", "move(-1)"),
@@ -72,7 +72,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("jobs.cancel", "Cancel the job", "c", "jobs", "cancel", "cancel"),
     Action("launch.check", "Check the form and show what it would take", "f9", "launch", "check", "check", True),
     Action("launch.back", "Back without launching", "escape", "launch", "back", "back"),
-    Action("log.back", "Back", "escape,q", "log", "back", "back"),
+    Action("log.back", "Back", "escape", "log", "back", "back"),
+    # -- plain text that scrolls
+    Action("scroll.down", "Line down", "down,j", "scroll", "scroll_lines(1)"),
+    Action("scroll.up", "Line up", "up,k", "scroll", "scroll_lines(-1)"),
+    Action("scroll.page_down", "Page down", "pagedown,space", "scroll", "scroll_pages(1)"),
+    Action("scroll.page_up", "Page up", "pageup", "scroll", "scroll_pages(-1)"),
+    Action("scroll.top", "To the beginning", "home,g", "scroll", "scroll_edge(-1)"),
+    Action("scroll.end", "To the end", "end,G", "scroll", "scroll_edge(1)"),
     # -- annotate
     Action("annotate.left", "A is better", "a,1,left", "annotate", "vote('left')", "A"),
     Action("annotate.right", "B is better", "b,2,right", "annotate", "vote('right')", "B"),
@@ -127,11 +134,12 @@ def actions_of(where: str) -> list[Action]:
     return [action for action in ACTIONS if action.where == where]
 
 
-def bindings(where: str) -> list[Binding]:
+def bindings(*where: str) -> list[BindingType]:
     """The bindings of a screen or widget. Each carries its action's id, by which the keymap changes it."""
     return [
-        Binding(a.keys, a.run, a.title, id=a.id, priority=a.priority, show=False, system=where == "everywhere")
-        for a in actions_of(where)
+        Binding(a.keys, a.run, a.title, id=a.id, priority=a.priority, show=False, system=place == "everywhere")
+        for place in where
+        for a in actions_of(place)
     ]
 
 

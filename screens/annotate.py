@@ -263,7 +263,7 @@ class AnnotateScreen(WorkbenchScreen):
         except BadInput as error:  # decided in another terminal
             self.failed(error)
         else:
-            self.say(f"{item.question_id}: {CHOICE_NAMES[choice]}    u: undo")
+            self.say(f"{item.question_id}: {CHOICE_NAMES[choice]} · u: undo")
         self._after_change()
         self._next()
 

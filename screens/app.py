@@ -88,7 +88,7 @@ class WorkbenchApp(App[None]):
         self.selection = selection
         self.store: Store | None = None
         self.counters: dict[str, int] = {}
-        self.destinations: list[WorkbenchScreen] = []
+        self.mounted: list[WorkbenchScreen] = []
         self.feed = Feed(self, store_path, poll_s)
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -111,7 +111,7 @@ class WorkbenchApp(App[None]):
 
     def on_store_ready(self, message: StoreReady) -> None:
         self.store = message.store
-        for screen in self.destinations:
+        for screen in self.mounted:
             screen.opened(message.store)
 
     def on_tables_changed(self, message: TablesChanged) -> None:
@@ -151,7 +151,7 @@ class WorkbenchApp(App[None]):
         self.screen.refresh(layout=True)
 
     async def action_quit(self) -> None:
-        for screen in self.destinations:
+        for screen in self.mounted:
             await screen.leaving()
         self.exit()
 

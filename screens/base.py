@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from workbench.store import Store
 
 
-class WorkbenchScreen(Screen[None]):
-    """A destination. Subclasses name ``WHERE`` (its id in the actions) and the ``TABLES`` it shows.
+class WorkbenchScreen(Screen[Any]):
+    """A destination, or a screen that lies on one (``TOP``).
+
+    Subclasses name ``WHERE`` (its id in the actions) and the ``TABLES`` it shows.
 
     ``load`` runs in a thread and returns what ``show`` then draws. While one load runs, further changes wait
     and cause one more.
     """
 
     WHERE: ClassVar[str]
+    TOP: ClassVar[str] = ""
     TABLES: ClassVar[frozenset[str]] = frozenset()
     AUTO_FOCUS = ""  # keys belong to the screen until it gives them away
 
@@ -53,18 +56,21 @@ class WorkbenchScreen(Screen[None]):
     def opened(self, store: Store) -> None:
         """The store is open; called once, before the first load."""
 
+    def on_unmount(self) -> None:
+        self.app.mounted.remove(self)
+
     async def leaving(self) -> None:
         """The program is about to end: the last moment to save."""
 
     # -- machinery ---------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        yield TopBar(self.WHERE, self.app.keys)
+        yield TopBar(self.TOP or self.WHERE, self.app.keys)
         yield from self.body()
         yield Foot(self.WHERE, self.app.keys)
 
     def on_mount(self) -> None:
-        self.app.destinations.append(self)
+        self.app.mounted.append(self)
         if self.app.store is not None:
             self.opened(self.app.store)
 

@@ -34,8 +34,10 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         groups = [(self._where.capitalize() if self._where != "sql" else "SQL", actions_of(self._where))]
-        if self._where not in ("annotate", "home"):
+        if self._where in ("jobs", "leaderboard", "agreement", "sql"):
             groups.append(("Tables", actions_of("table")))
+        if self._where == "log":
+            groups.append(("Scrolling", actions_of("scroll")))
         groups.append(("Everywhere", actions_of("everywhere")))
         with VerticalScroll(classes="dialog", id="help"):
             for title, actions in groups:

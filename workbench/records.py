@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,11 @@ def stable_id(*parts: Any) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+def _shallow(record: Any) -> Row:
+    """The record's fields as a dict. ``dataclasses.asdict`` copies deeply, which costs most of a large import."""
+    return {f.name: getattr(record, f.name) for f in fields(record)}
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     question_id: str
@@ -49,7 +54,7 @@ class Question:
     position: int | None = None
 
     def row(self) -> Row:
-        return {**asdict(self), "created_at": utcnow()}
+        return {**_shallow(self), "created_at": utcnow()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Model:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def row(self) -> Row:
-        return {**asdict(self), "params": dict(self.params), "created_at": utcnow()}
+        return {**_shallow(self), "params": dict(self.params), "created_at": utcnow()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ class Response:
 
     def row(self) -> Row:
         return {
-            **asdict(self),
+            **_shallow(self),
             "response_id": self.response_id,
             "n_chars": sum(len(t) for t in self.turns),
             "n_words": sum(len(t.split()) for t in self.turns),
@@ -148,7 +153,7 @@ class Judgment:
         )  # fmt: skip
 
     def row(self) -> Row:
-        row = asdict(self)
+        row = _shallow(self)
         del row["import_key"]
         return {**row, "judgment_id": self.judgment_id, "created_at": self.created_at or utcnow()}
 
@@ -193,7 +198,7 @@ class Annotation:
         return item_id(self.question_id, self.turn, self.model_a, self.model_b, self.response_a, self.response_b)
 
     def row(self) -> Row:
-        return {**asdict(self), "item": self.item}
+        return {**_shallow(self), "item": self.item}
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def answering_models(
         if name not in known:
             raise Unknown("model", name, known)
         raise BadInput(
-            f"model '{name}' has no answers{where} yet", hint=f"make some with: workbench generate --model {name}"
+            f"model '{name}' has no answers{where} yet", hint=f"make some with: workbench generate --models {name}"
         )
     chosen = tuple(sorted(set(names) or set(counts)))
     if len(chosen) < least:

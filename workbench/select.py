@@ -216,7 +216,7 @@ def _metric_version(store: Store, spec: SelectSpec, encoder_version: str) -> str
         raise Unknown("metric", spec.metric, {METRIC, *(row["metric"] for row in there)})
     raise BadInput(
         f"no answers were compared by '{spec.embedder}' yet",
-        hint=f"run first: workbench similarity --embedder {spec.embedder}",
+        hint=f"run first: workbench similarity --model {spec.embedder}",
     )
 
 

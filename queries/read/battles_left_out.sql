@@ -19,7 +19,7 @@ WITH undecided AS (
 SELECT undecided.state, count(*) AS n
 FROM undecided
 LEFT JOIN questions USING (question_id)
-WHERE ($by = 'all' OR undecided.source = $by OR undecided.rater = $by)
+WHERE CASE WHEN $by = 'all' THEN true WHEN $by IN ('human', 'author') THEN source = $by ELSE rater = $by END
     AND ($turn::INTEGER IS NULL OR undecided.turn = $turn)
     AND ($category::VARCHAR IS NULL OR questions.category = $category)
 GROUP BY undecided.state

@@ -5,8 +5,7 @@
 WITH chosen AS MATERIALIZED (
     SELECT question_id, turn, model_a, model_b, winner, consistent, mode, decided_at, position, battle_id
     FROM battles
-    WHERE ($by = 'all' OR source = $by OR annotator = $by)
-        AND (source <> 'judge' OR $by NOT IN ('human', 'author'))
+    WHERE CASE WHEN $by = 'all' THEN true WHEN $by IN ('human', 'author') THEN source = $by ELSE annotator = $by END
         AND ($turn::INTEGER IS NULL OR turn = $turn)
         AND ($category::VARCHAR IS NULL OR category = $category)
 ),

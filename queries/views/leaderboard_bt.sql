@@ -4,7 +4,8 @@
 -- Newman's fixed point (JMLR 24, 2023), all models at once, each step halved in the logarithm so that it cannot swing.
 -- Models that were never compared, even indirectly, are in different components, each with a mean of its own.
 -- Where some models of a component never lost to the others, the likelihood has no maximum; such a component gets one
--- virtual tie of each model against an average one, and says so in `regularised`.
+-- virtual tie of each model against an average one, and says so in `regularised`. `converged` is false where 1000 steps
+-- were not enough (very long chains of models that met only their neighbours).
 CREATE OR REPLACE VIEW leaderboard_bt AS
 WITH RECURSIVE edges AS MATERIALIZED (
     SELECT source, model, opponent, wins + 0.5 * ties AS won, losses + 0.5 * ties AS lost
@@ -83,7 +84,7 @@ numbered AS (
 ),
 rated AS (
     SELECT
-        fit.source, fit.model, numbered.component, numbered.regularised, fit.step AS steps,
+        fit.source, fit.model, numbered.component, numbered.regularised, fit.change <= 1e-6 AS converged,
         1000 + 400 / ln(10) * (
             ln(fit.strength) - avg(ln(fit.strength)) OVER (PARTITION BY fit.source, numbered.component)
         ) AS rating
@@ -98,7 +99,7 @@ played AS (
     GROUP BY source, model
 )
 SELECT
-    rated.source, rated.model, rated.rating, played.n, played.opponents, rated.component, rated.regularised,
-    rank() OVER (PARTITION BY rated.source, rated.component ORDER BY rated.rating DESC) AS rank
+    rated.source, rated.model, rated.rating, played.n, played.opponents, rated.component, rated.regularised, rated.converged,
+    rank() OVER (PARTITION BY rated.source, rated.component ORDER BY round(rated.rating, 4) DESC) AS rank
 FROM rated
 JOIN played ON played.source = rated.source AND played.model = rated.model;

@@ -33,7 +33,7 @@ met AS (
         a * t / 2, b * t / 2, t * (t - 1) / 2,
         none * (a + b + t) + none * (none - 1) / 2
     FROM keyed
-    WHERE source IN ('human', 'author')
+    WHERE source IN ('human', 'author') AND a + b + t + none > 1
 )
 SELECT
     turn, source_a, source_b, question_id,

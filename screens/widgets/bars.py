@@ -39,6 +39,15 @@ class TopBar(Widget):
         return Content.assemble(*parts)
 
 
+#: Screens on which letters are text.
+TYPING = frozenset({"sql", "launch"})
+#: What the key bar names of the actions that work everywhere: without typing, and with.
+EVERYWHERE = (
+    (("app.go", "go to"), ("app.help", "help"), ("app.quit", "quit")),
+    (("app.help", "help"), ("app.palette", "find"), ("app.quit_always", "quit")),
+)
+
+
 class KeyBar(Widget):
     """The keys of a screen, on as many lines as they need (two at most)."""
 
@@ -49,9 +58,14 @@ class KeyBar(Widget):
     def __init__(self, where: str, keymap: Mapping[str, str]) -> None:
         super().__init__()
         self.entries: list[tuple[str, str]] = []
-        for action in (*actions_of(where), *actions_of("everywhere")):
+        for action in actions_of(where):
             if action.short:
                 self.entries.append((_shown_keys(keys_of(action, keymap)), action.short))
+        for action_id, words in EVERYWHERE[where in TYPING]:
+            keys = keys_of(BY_ID[action_id], keymap)
+            # Where text is typed, a letter is text: name the key that works all the same.
+            shown = next((key for key in keys if len(key_name(key)) > 1), keys[0]) if where in TYPING else keys[0]
+            self.entries.append((key_name(shown), words))
 
     def _lines(self, width: int) -> list[list[tuple[str, str]]]:
         lines: list[list[tuple[str, str]]] = [[]]
@@ -122,7 +136,9 @@ def meter(done: int, total: int, cells: int) -> tuple[str, str]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 40 s, 12 min, 3 h 05, 4 d 2 h."""
+    """Seconds as people say them: 2.5 s, 40 s, 12 min, 3 h 05, 4 d 2 h."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

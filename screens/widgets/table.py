@@ -27,26 +27,36 @@ GAP = "  "
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``right`` aligns numbers; ``most`` is the widest a column may get, in cells."""
+    """``right`` aligns numbers; ``most`` is the widest a column may get, in cells. ``accent`` columns are
+    set off and hold bars drawn by us, never text of a model."""
 
     title: str
     right: bool = False
     most: int = 60
+    accent: bool = False
+
+
+def _cell(text: str, column: Column) -> str:
+    """What a cell shows. An accent column holds what we drew ourselves: its blanks mean something."""
+    if column.accent:
+        return text
+    return one_line(steady(text[: 8 * column.most]), column.most)
 
 
 class Table(ScrollView, can_focus=True):
     """Rows of strings under a fixed header. Cells are cleaned here, whatever they hold."""
 
     BINDINGS = bindings("table")
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--header", "table--cursor", "table--blurred"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--header", "table--cursor", "table--blurred", "table--accent"}
     DEFAULT_CSS = """
     Table {
         height: 1fr;
         scrollbar-size-vertical: 1;
-        scrollbar-size-horizontal: 1;
+        scrollbar-size-horizontal: 0;
         & .table--header { color: $secondary; text-style: bold; }
         & .table--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
         & .table--blurred { background: $surface; }
+        & .table--accent { color: $primary; }
         &:nocolor .table--cursor { text-style: reverse; }
         &:nocolor .table--blurred { text-style: bold; }
     }
@@ -54,6 +64,14 @@ class Table(ScrollView, can_focus=True):
 
     class Opened(Message):
         """Enter on a row."""
+
+        def __init__(self, table: Table, row: int) -> None:
+            super().__init__()
+            self.table = table
+            self.row = row
+
+    class Moved(Message):
+        """Another row is under the cursor."""
 
         def __init__(self, table: Table, row: int) -> None:
             super().__init__()
@@ -73,10 +91,7 @@ class Table(ScrollView, can_focus=True):
     def set_rows(self, rows: Sequence[Sequence[str]], keys: Sequence[str] | None = None) -> None:
         """Replace all rows. The cursor stays on the row of the same key; only changed rows are drawn again."""
         stood_on = self.key
-        cells = [
-            tuple(one_line(steady(c[: 8 * col.most]), col.most) for c, col in zip(row, self._columns, strict=True))
-            for row in rows
-        ]
+        cells = [tuple(map(_cell, row, self._columns)) for row in rows]
         widths = [
             max([cell_len(col.title), *(cell_len(row[i]) for row in cells)]) for i, col in enumerate(self._columns)
         ]
@@ -112,7 +127,7 @@ class Table(ScrollView, can_focus=True):
         return self._keys[self.cursor] if self.cursor < len(self._keys) else None
 
     def _resize(self) -> None:
-        width = sum(self._widths) + len(GAP) * max(len(self._widths) - 1, 0) + 2
+        width = sum(self._widths) + len(GAP) * len(self._widths) + 1
         self.virtual_size = Size(width, len(self._cells) + 1)
 
     # -- drawing -----------------------------------------------------------------------------------
@@ -123,7 +138,8 @@ class Table(ScrollView, can_focus=True):
         left = int(self.scroll_offset.x)
         if y == 0:
             style = base + self.get_component_rich_style("table--header", partial=True)
-            return self._line([c.title for c in self._columns], style).crop_extend(left, left + width, base)
+            header = self._line([c.title for c in self._columns], style).crop_extend(left, left + width, base)
+            return self._with_arrows(header, left, style)
         row = int(self.scroll_offset.y) + y - 1
         if row >= len(self._cells):
             return Strip.blank(width, base)
@@ -133,12 +149,23 @@ class Table(ScrollView, can_focus=True):
             style = base + self.get_component_rich_style(name, partial=True)
         return self._line(self._cells[row], style).crop_extend(left, left + width, style)
 
+    def _with_arrows(self, header: Strip, left: int, style: Style) -> Strip:
+        """The header with ‹ and › at its ends where columns lie outside: a scrollbar would cost a line."""
+        room = self.scrollable_content_region.width
+        if left:
+            header = Strip.join([Strip([Segment("‹", style)]), header.crop(1)])
+        if left + room < self.virtual_size.width and room > 1:
+            header = Strip.join([header.crop(0, room - 1), Strip([Segment("›", style)]), header.crop(room)])
+        return header
+
     def _line(self, cells: Sequence[str], style: Style) -> Strip:
-        parts = []
+        accent = self.get_component_rich_style("table--accent", partial=True)
+        segments = [Segment(" ", style)]
         for cell, width, column in zip(cells, self._widths, self._columns, strict=True):
             space = " " * max(width - cell_len(cell), 0)
-            parts.append(space + cell if column.right else set_cell_size(cell, width))
-        return Strip([Segment(" " + GAP.join(parts) + " ", style)])
+            text = space + cell if column.right else set_cell_size(cell, width)
+            segments += [Segment(text, style + accent if column.accent else style), Segment(GAP, style)]
+        return Strip(segments)
 
     def _refresh_row(self, row: int) -> None:
         y = row + 1 - int(self.scroll_offset.y)
@@ -158,8 +185,10 @@ class Table(ScrollView, can_focus=True):
             self.scroll_to(y=row, animate=False, force=True)
         elif row >= top + self._rows_in_view():
             self.scroll_to(y=row - self._rows_in_view() + 1, animate=False, force=True)
-        self._refresh_row(before)
-        self._refresh_row(row)
+        if before != row:
+            self._refresh_row(before)
+            self._refresh_row(row)
+            self.post_message(self.Moved(self, row))
 
     def action_move(self, rows: int) -> None:
         self.go_to(self.cursor + rows)

@@ -37,6 +37,11 @@ def test_questions_keep_text_ids_order_reference_and_other_fields(store: Store, 
     assert second["position"] == 1 and second["reference"] is None
 
 
+def test_a_question_file_may_carry_any_other_field(store: Store, tmp_path: Path) -> None:
+    file = lines(tmp_path / "b" / "question.jsonl", [question(1, model="who wrote it", answer="x")])
+    assert import_paths(store, [file]).imported == {"questions": 1}
+
+
 def test_vague_folder_names_give_way_to_the_files_name(store: Store, tmp_path: Path) -> None:
     import_paths(store, [lines(tmp_path / "data" / "hard.jsonl", [question(1)])])
     import_paths(store, [lines(tmp_path / "x" / "q.jsonl", [question(2)])], bench="mine")

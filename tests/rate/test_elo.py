@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rate.data import mad_battles
+from workbench.rate import elo
 from workbench.rate.battles import Battles, published_rounding
 from workbench.rate.elo import EloSettings, bootstrap_elo, elo_interval, online_elo, permutation_elo
 
@@ -121,6 +122,34 @@ def test_bootstrap_widens_when_battles_share_few_questions() -> None:
     loose = Battles(free.models, free.a, free.b, score, np.arange(400))
     narrow, wide = (bootstrap_elo(b, rounds=300) for b in (loose, tied))
     assert (wide.upper - wide.lower).mean() > 1.5 * (narrow.upper - narrow.lower).mean()
+
+
+def test_interval_in_the_order_decided_equals_plain_loops() -> None:
+    battles = some_battles(60, 4, 15, seed=3)
+    rng = np.random.default_rng(11)
+    plain = []
+    for _ in range(30):
+        times = np.bincount(rng.integers(battles.questions, size=battles.questions), minlength=battles.questions)
+        rows = np.repeat(np.arange(60), times[battles.question])
+        drawn = Battles(battles.models, battles.a[rows], battles.b[rows], battles.score[rows], battles.question[rows])
+        plain.append(online_elo(drawn).rating)
+    found = elo_interval(battles, rounds=30, seed=11)
+    np.testing.assert_allclose(found.lower, np.quantile(plain, 0.025, axis=0))
+    assert found.interval == "95 % bootstrap by question, in the order decided, 30 rounds, seed 11"
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    battles = some_battles(300, 4, 50)
+    whole = elo_interval(battles, rounds=40)
+    permuted = permutation_elo(battles, rounds=40)
+    monkeypatch.setattr(elo, "BLOCK", 500)
+    np.testing.assert_allclose(elo_interval(battles, rounds=40).lower, whole.lower)
+    np.testing.assert_allclose(permutation_elo(battles, rounds=40).rating, permuted.rating)
+
+
+def test_very_many_battles_get_fewer_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elo, "MAX_PLAYED", 30_000)
+    assert bootstrap_elo(some_battles(200, 4, 50)).rounds == 150
 
 
 def test_one_question_has_no_interval() -> None:

@@ -94,7 +94,10 @@ def test_spools_when_patience_is_over_and_the_next_run_brings_it_in(store: Store
 
 
 def test_check_stops_the_work_once_patience_is_over(store: Store) -> None:
-    with pytest.raises(StoreError, match="not in the store yet"), Saver(Failing(store, 99), Silent(), patience_s=0) as s:  # type: ignore[arg-type]
+    with (
+        pytest.raises(StoreError, match="not in the store yet"),
+        Saver(Failing(store, 99), Silent(), patience_s=0) as s,
+    ):  # type: ignore[arg-type]
         s.add("job_events", event(0))
         for _ in range(100):
             time.sleep(0.05)

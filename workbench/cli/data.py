@@ -73,29 +73,34 @@ def import_(
         finally:
             finish(progress)
     if as_json:
-        print_json({"imported": report.imported, "rejected": report.rejected})
+        print_json({"imported": report.imported, "rejected": report.rejected, "warnings": report.warnings})
         return
+    for text in report.warnings:
+        note(f"warning: {text}")
     counts = ", ".join(f"{n:,} {table}" for table, n in report.imported.items()) or "nothing new"
     note(f"{'would import' if dry_run else 'imported'} {counts}")
     for bad in report.rejected[:20]:
         place = f"field '{bad.field}': " if bad.field else ""
         note(f"  left out {bad.file}:{bad.line}: {place}{bad.reason}")
-    if len(report.rejected) > 20:
-        note(f"  … and {len(report.rejected) - 20} more (--json lists all)")
+    if report.n_rejected > 20:
+        note(f"  … and {report.n_rejected - 20:,} more (--json lists up to 1,000 a file)")
 
 
 def export(
     ctx: typer.Context,
     kind: Annotated[str, typer.Argument(help="questions, responses, judgments, annotations or battles.")],
     format: Annotated[str, typer.Option("--format", help="jsonl, csv, parquet or fastchat.")] = "jsonl",
-    out: Annotated[Path, typer.Option("-o", "--out", help="File to write; - is standard output.")] = Path("-"),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="File to write, or a folder for fastchat; - is standard output.")
+    ] = Path("-"),
+    bench: Annotated[str | None, typer.Option("--bench", help="Only of this benchmark.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
 ) -> None:
     """Write a table or FastChat's own files."""
     from workbench.exporting import export as write
 
     with context(ctx).open() as store:
-        rows = write(store, kind, format, out, force=force)
+        rows = write(store, kind, format, out, force=force, bench=bench)
     note(f"wrote {rows:,} {kind} to {out}")
 
 

@@ -14,7 +14,7 @@ from workbench.importing.converting import Context, Converter, question_digests
 from workbench.importing.fastchat_answers import FastchatAnswers
 from workbench.importing.fastchat_questions import FastchatQuestions
 from workbench.importing.fastchat_votes import FastchatVotes
-from workbench.importing.fields import BadRecord
+from workbench.importing.fields import BadRecord, shown
 from workbench.importing.generic_questions import GenericQuestions
 from workbench.importing.generic_responses import GenericResponses
 from workbench.importing.reading import Source
@@ -126,14 +126,14 @@ def compare_questions(checked: Checked, others: dict[str, tuple[str, int]], stor
         turns, details = question_digests(row["turns"], row["category"], row["reference"])
         if turns != seen.turns:
             checked.bad_ids.add(question_id)
-            checked.reject(seen.line, "question_id", f"'{question_id}' is another question in the store; {hint}")
+            checked.reject(seen.line, "question_id", f"{shown(question_id)} is another question in the store; {hint}")
         elif details != seen.details:
             differing += 1
     for question_id, seen in converter.questions.items():
         file, digest = others.setdefault(question_id, (checked.name, seen.turns))
         if digest != seen.turns and question_id not in checked.bad_ids:
             checked.bad_ids.add(question_id)
-            checked.reject(seen.line, "question_id", f"'{question_id}' is another question in {file}; {hint}")
+            checked.reject(seen.line, "question_id", f"{shown(question_id)} is another question in {file}; {hint}")
     return differing
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
-from workbench.importing.fields import BadRecord
+from workbench.importing.fields import BadRecord, shown
 from workbench.records import Annotation, Judgment, Question, Response, stable_id
 
 Item = Question | Response | Annotation | Judgment
@@ -88,7 +88,7 @@ class Converter:
             return True
         if seen.turns != turns:
             raise BadRecord(
-                f"'{question.question_id}' is the id of another question on line {seen.line}", "question_id"
+                f"{shown(question.question_id)} is the id of another question on line {seen.line}", "question_id"
             )
         return False
 

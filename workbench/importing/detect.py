@@ -50,6 +50,11 @@ def detect_record(record: Mapping[str, Any], source: Source, *, model: str | Non
         return "fastchat-votes"
     if "question_id" in names and "choices" in names:
         return "fastchat-answers"
+    # Our own table of questions has these columns too, and comes back through the reader that knows them.
+    ours = {"meta", "position"} <= names
+    asked = "question_id" in names and isinstance(record.get("turns"), list) and not ours
+    if asked and source.path.name.startswith("question"):  # whatever other fields its lines carry
+        return "fastchat-questions"
     for signs, what in _NOT_IMPORTED:
         if signs <= names:
             raise BadInput(f"this file holds {what}, which cannot be imported", file=str(source.path))
@@ -58,9 +63,7 @@ def detect_record(record: Mapping[str, Any], source: Source, *, model: str | Non
         return "generic-responses"
     if names & ANSWER_ONLY:
         return "generic-responses"
-    # Our own table of questions has these columns too, and comes back through the reader that knows them.
-    ours = {"meta", "position"} <= names
-    if "question_id" in names and isinstance(record.get("turns"), list) and not ours:
+    if asked:
         return "fastchat-questions"
     if names & {*QUESTION["turns"], "input"}:
         return "generic-questions"

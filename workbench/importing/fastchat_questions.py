@@ -39,5 +39,5 @@ class FastchatQuestions(Converter):
         )
         if not self.see_question(line, question):
             first = self.questions[question_id].line
-            raise BadRecord(f"'{question_id}' is on line {first} already", "question_id")
+            raise BadRecord(f"{fields.shown(question_id)} is on line {first} already", "question_id")
         return [question]

@@ -58,7 +58,7 @@ class FastchatVotes(Converter):
         first = fields.text_id(record["model_a"], "model_a")
         second = fields.text_id(record["model_b"], "model_b")
         if first == second:
-            raise BadRecord(f"the same as model_a ('{first}')", "model_b")
+            raise BadRecord(f"the same as model_a ({fields.shown(first)})", "model_b")
         verdict = winner(record["winner"])
         judge, template = judge_name(record["judge"])
         question_id, used = self._question(record)
@@ -177,9 +177,9 @@ def winner(value: Any) -> str:
     """
     found = WINNERS.get(value.strip().lower()) if isinstance(value, str) else None
     if found is None:
-        shown = f"'{value[:60]}'" if isinstance(value, str) else fields.kind(value)
+        given = fields.shown(value) if isinstance(value, str) else fields.kind(value)
         known = ", ".join(name for name in WINNERS if not name.startswith("modedl"))
-        raise BadRecord(f"must be one of {known}; not {shown}", "winner")
+        raise BadRecord(f"must be one of {known}; not {given}", "winner")
     return found
 
 

@@ -34,6 +34,11 @@ def kind(value: Any) -> str:
     return "an object" if isinstance(value, dict) else type(value).__name__
 
 
+def shown(value: str) -> str:
+    """A value of the file in quotes, cut to what a message can hold."""
+    return f"'{value[:60]}…'" if len(value) > 60 else f"'{value}'"
+
+
 def missing(field: str, record: Mapping[str, Any], accepted: Collection[str] = ()) -> BadRecord:
     """The error of a field that is not there, with the names that would do and those there are."""
     there = ", ".join(str(k)[:40] for k in list(record)[:12]) or "none"
@@ -156,16 +161,14 @@ def when(value: Any, field: str) -> datetime | None:
         return None
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-    if isinstance(value, str):
-        try:
-            found = datetime.fromisoformat(value)
-            return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
-        except (ValueError, OverflowError):
-            pass
     try:
         seconds = optional_number(value, field)
     except BadRecord:
-        raise BadRecord("must be seconds since 1970 or an ISO 8601 time", field) from None
+        try:
+            found = datetime.fromisoformat(value)
+            return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+        except (TypeError, ValueError, OverflowError):
+            raise BadRecord("must be seconds since 1970 or an ISO 8601 time", field) from None
     if seconds is None or not 0 <= seconds < MAX_TSTAMP:
         raise BadRecord(f"must be seconds since 1970, not {value}", field)
     return EPOCH + timedelta(seconds=seconds)

@@ -70,7 +70,7 @@ def _data_files(folder: Path) -> list[Path]:
 def _recognised(file: Path, format: str | None, model: str | None, warnings: list[str]) -> Found | None:
     """The file if it is one of FastChat's. One whose name says so must be good, others are left out."""
     expected = file.parent.name in _FOLDERS or file.name.startswith(("question.", "reference_answer"))
-    if expected:
+    if expected and format is None:
         return Found(file)
     try:
         known = detect(open_source(file), model=model)
@@ -78,7 +78,7 @@ def _recognised(file: Path, format: str | None, model: str | None, warnings: lis
         warnings.append(f"{file} left out: {error.reason}")
         return None
     if format is not None:
-        return Found(file) if known in (format, None) else None
+        return Found(file, format) if known == format else None
     if known is None or known.startswith("generic"):
         what = f"looks like {known}; name the file to import it" if known else "not recognised"
         warnings.append(f"{file} left out: {what}")

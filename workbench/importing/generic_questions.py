@@ -57,7 +57,7 @@ class GenericQuestions(Converter):
             return [question]
         if given is not None:
             first = self.questions[question.question_id].line
-            raise BadRecord(f"'{question.question_id}' is on line {first} already", columns["question_id"])
+            raise BadRecord(f"{fields.shown(question.question_id)} is on line {first} already", columns["question_id"])
         self.superseded.add(ordinal)
         self.notes["left out: the same question again"] += 1
         return []

@@ -110,7 +110,7 @@ class GenericResponses(Converter):
         blank = not any(turn.strip() for turn in turns)
         state = fields.optional_text(value.get("state"), "state") or ("error" if blank else "ok")
         if state not in STATES:
-            raise BadRecord(f"must be one of {', '.join(STATES)}; not '{state[:60]}'", "state")
+            raise BadRecord(f"must be one of {', '.join(STATES)}; not {fields.shown(state)}", "state")
         error = fields.optional_text(value.get("error"), "error")
         if blank and state == "error" and error is None:
             error = EMPTY

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from workbench.errors import BadInput, Incomplete
 from workbench.importing.checking import (
     CONVERTERS,
+    MAX_LISTED,
     Checked,
     check,
     compare_questions,
@@ -158,7 +159,8 @@ def _refuse(files: list[Checked], options: Options) -> None:
         if empty is None:
             return
         first, others = empty.rejected[0], empty.n_rejected - 1
-    more = f" (and {others:,} more bad line{'s' if others > 1 else ''})" if others else ""
+    least = "at least " if others >= MAX_LISTED - 1 and not options.skip_bad else ""
+    more = f" (and {least}{others:,} more bad line{'s' if others > 1 else ''})" if others else ""
     hint = "nothing was imported; mend the file"
     if not options.skip_bad:
         hint += ", or leave bad lines out with --skip-bad"

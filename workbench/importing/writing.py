@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from workbench.errors import BadInput, Incomplete
 from workbench.importing.checking import ASK, Checked
 from workbench.importing.converting import Item
-from workbench.importing.fields import BadRecord
+from workbench.importing.fields import BadRecord, shown
 from workbench.progress import Progress
 from workbench.records import Annotation, Judgment, Model, Question, Response, Row, item_id, stable_id, utcnow
 
@@ -120,7 +120,7 @@ def _drop(checked: Checked, question_id: str, line: int) -> None:
     """Count a record whose question was refused; the line that defines the question is counted already."""
     assert checked.converter is not None
     if line != checked.converter.questions[question_id].line:
-        checked.reject(line, "question_id", f"'{question_id}' is another question elsewhere")
+        checked.reject(line, "question_id", f"{shown(question_id)} is another question elsewhere")
 
 
 def _again(

@@ -12,6 +12,7 @@ on the order, which two different things are done about:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,7 +31,7 @@ from workbench.rate.battles import (
 from workbench.rate.bootstrap import LEVEL, ROUNDS, SEED, check_rounds, interval_text
 
 #: Battles × rounds played at most: beyond it rounds are cut (but not below MIN_ROUNDS), and the result says how many.
-MAX_PLAYED = 200_000_000
+MAX_PLAYED = 100_000_000
 MIN_ROUNDS = 100
 #: Entries of the largest table of battle numbers: bounds memory to a few tens of megabytes.
 BLOCK = 1_000_000
@@ -120,11 +121,13 @@ def bootstrap_elo(
     seed: int = SEED,
     level: float = LEVEL,
     settings: EloSettings = DEFAULT,
+    random_order: bool = True,
 ) -> Ratings:
-    """Median ratings and percentile interval over resamples: questions drawn with replacement, in random order.
+    """Median ratings and percentile interval over resamples: questions drawn with replacement.
 
-    All battles of a drawn question are played, in their own order. Battles of fewer than two questions are played once
-    and have no interval. Where battles × rounds exceed ``MAX_PLAYED``, fewer rounds are made.
+    In ``random_order`` the drawn questions are played one after another, each with all its battles in their own order;
+    else all battles drawn are played in the order they were decided. Battles of fewer than two questions are played
+    once and have no interval. Where battles × rounds exceed ``MAX_PLAYED``, fewer rounds are made.
 
     Raises:
         ValueError: level is not between 0 and 1, or rounds is not positive.
@@ -135,19 +138,17 @@ def bootstrap_elo(
         return replace(online_elo(battles, settings), method="elo_bootstrap")
     rounds = _affordable(len(battles), rounds)
     rng = np.random.default_rng(seed)
-    clusters = _Clusters(battles)
     table = _Table(len(battles.models), rounds, settings)
-    at_once = max(1, int(BLOCK / rounds / clusters.size.mean()))
-    for first in range(0, battles.questions, at_once):
-        draws = min(at_once, battles.questions - first)
-        table.play(battles, clusters.orders(rng.integers(battles.questions, size=(rounds, draws))))
+    for orders in (_shuffled if random_order else _in_order)(battles, rounds, rng):
+        table.play(battles, orders)
     final = table.ratings()
     lower, upper = percentiles(final, level)
+    order = "random order" if random_order else "the order decided"
     return replace(
         _ratings("elo_bootstrap", battles, np.median(final, axis=0)),
         lower=lower,
         upper=upper,
-        interval=interval_text(level, rounds, seed, "bootstrap by question, in random order"),
+        interval=interval_text(level, rounds, seed, f"bootstrap by question, in {order}"),
         level=level,
         rounds=rounds,
         seed=seed,
@@ -162,8 +163,8 @@ def elo_interval(
     level: float = LEVEL,
     settings: EloSettings = DEFAULT,
 ) -> Ratings:
-    """Online ratings in the order decided, with the interval of ``bootstrap_elo``."""
-    boot = bootstrap_elo(battles, rounds=rounds, seed=seed, level=level, settings=settings)
+    """Online ratings, with the interval of ``bootstrap_elo``, both in the order decided."""
+    boot = bootstrap_elo(battles, rounds=rounds, seed=seed, level=level, settings=settings, random_order=False)
     return replace(boot, method="elo", rating=online_elo(battles, settings).rating)
 
 
@@ -176,27 +177,41 @@ def _affordable(battles: int, rounds: int) -> int:
     return min(rounds, max(MIN_ROUNDS, MAX_PLAYED // battles))
 
 
-class _Clusters:
-    """The battles of each question, together and in their order."""
-
-    def __init__(self, battles: Battles) -> None:
-        self.battle = np.argsort(battles.question, kind="stable")
-        self.size = np.bincount(battles.question)
-        self.start = np.cumsum(self.size) - self.size
-
-    def orders(self, drawn: IntArray) -> NDArray[np.intp]:
-        """(steps × rounds) battle numbers of the questions drawn (rounds × draws); −1 where a round has ended."""
-        rounds = len(drawn)
-        sizes = self.size[drawn]
-        length = sizes.sum(axis=1)
+def _shuffled(battles: Battles, rounds: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Blocks of (steps × rounds) battle numbers: questions drawn with replacement, played as they are drawn."""
+    by_question = np.argsort(battles.question, kind="stable")
+    size = np.bincount(battles.question)
+    start = np.cumsum(size) - size
+    at_once = max(1, int(BLOCK / rounds / size.mean()))
+    for first in range(0, len(size), at_once):
+        drawn = rng.integers(len(size), size=(rounds, min(at_once, len(size) - first)))
+        sizes = size[drawn]
         flat = sizes.ravel()
-        total = int(flat.sum())
-        within = np.arange(total) - np.repeat(np.cumsum(flat) - flat, flat)
-        battle = self.battle[np.repeat(self.start[drawn].ravel(), flat) + within]
-        step = np.arange(total) - np.repeat(np.cumsum(length) - length, length)
-        out = np.full((int(length.max()), rounds), -1, dtype=np.intp)
-        out[step, np.repeat(np.arange(rounds), length)] = battle
-        return out
+        within = np.arange(int(flat.sum())) - np.repeat(np.cumsum(flat) - flat, flat)
+        battle = by_question[np.repeat(start[drawn].ravel(), flat) + within]
+        yield _side_by_side(battle, sizes.sum(axis=1))
+
+
+def _in_order(battles: Battles, rounds: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Blocks of (steps × rounds) battle numbers: questions drawn with replacement, in the battles' own order."""
+    questions = battles.questions
+    # How often a round draws a question: far below 256 (the chance of even 20 is 1e-19).
+    times = np.empty((rounds, questions), dtype=np.uint8)
+    for row in times:
+        row[:] = np.bincount(rng.integers(questions, size=questions), minlength=questions)
+    at_once = max(1, BLOCK // rounds)
+    for first in range(0, len(battles), at_once):
+        some = np.arange(first, min(first + at_once, len(battles)))
+        here = times[:, battles.question[some]]
+        yield _side_by_side(np.repeat(np.tile(some, rounds), here.ravel()), here.sum(axis=1, dtype=np.int64))
+
+
+def _side_by_side(battle: IntArray, length: IntArray) -> NDArray[np.intp]:
+    """(steps × rounds) from battle numbers round after round; −1 where a round has ended."""
+    step = np.arange(len(battle)) - np.repeat(np.cumsum(length) - length, length)
+    out = np.full((int(length.max()), len(length)), -1, dtype=np.intp)
+    out[step, np.repeat(np.arange(len(length)), length)] = battle
+    return out
 
 
 class _Table:

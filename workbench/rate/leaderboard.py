@@ -17,6 +17,7 @@ from workbench.rate.battles import Battles, Ratings, Tally, tally
 from workbench.rate.bootstrap import LEVEL, ROUNDS, SEED, bt_interval
 from workbench.rate.elo import bootstrap_elo, elo_interval, permutation_elo
 from workbench.records import Row, utcnow
+from workbench.text import plural
 
 if TYPE_CHECKING:
     from workbench.store import Store
@@ -28,12 +29,20 @@ METHODS = {
     "elo_permutation": permutation_elo,
     "elo_bootstrap": bootstrap_elo,
 }
+NAMES = {
+    "bt": "Bradley–Terry",
+    "elo": "Elo in the order decided",
+    "elo_permutation": "Elo, median over random orders",
+    "elo_bootstrap": "Elo, median over resamples",
+}
 ALIASES = {
     "bradley_terry": "bt",
     "online": "elo",
     "permutation": "elo_permutation",
     "bootstrap": "elo_bootstrap",
 }
+#: Ratings this close share a rank: the fits are not more exact.
+SAME_POINTS = 1e-6
 GROUPS = ("all", "human", "author")
 
 
@@ -86,6 +95,40 @@ class Leaderboard:
     modes: tuple[str, ...] = ()
     regularised_rounds: int = 0
     message: str | None = None
+
+    def title(self) -> str:
+        """What is rated by whose verdicts, on one line."""
+        scope = "" if self.turn is None else f", turn {self.turn}"
+        scope += "" if self.category is None else f", category {self.category}"
+        return f"{NAMES[self.method]}, by {self.by}{scope}"
+
+    def footnotes(self) -> list[str]:
+        """What a number needs to be read: how many, how, and what was left out. No line when there is nothing."""
+        if not self.rows:
+            return [self.message] if self.message else []
+        lines = [f"{plural(self.battles, 'battle')} on {plural(self.questions, 'question')}"]
+        if self.interval:
+            lines[0] += f"; interval: {self.interval}"
+        lost = ", ".join(f"{n:,} {state}" for state, n in sorted(self.left_out.items()))
+        lines.append(f"left out: {lost or 'nothing'}")
+        if self.inconsistent:
+            lines.append(f"{plural(self.inconsistent, 'pair')} of games disagreed and count as ties")
+        if self.authors:
+            lines.append(f"{plural(self.authors, 'vote')} of authors not counted")
+        if "compat" in self.modes:
+            lines.append(f"judges' verdicts read by the rules: {', '.join(self.modes)}")
+        bound = [row.model for row in self.rows if row.regularised]
+        if bound:
+            lines.append(
+                f"kept finite by a weak prior, because some models never lost to the others: {', '.join(bound)}"
+            )
+        if self.regularised_rounds:
+            lines.append(
+                f"{plural(self.regularised_rounds, 'resample')} needed a weak prior, as some models lost nothing"
+            )
+        if self.message:
+            lines.append(self.message)
+        return lines
 
     def to_json(self) -> list[Row]:
         """The rows, each with what all of them share."""
@@ -183,7 +226,7 @@ def rows(rated: Ratings, counts: Tally) -> list[LeaderboardRow]:
         component, rating = int(rated.component[i]), float(rated.rating[i])
         if out and out[-1].component == component:
             place += 1
-            rank = out[-1].rank if out[-1].rating == rating else place
+            rank = out[-1].rank if out[-1].rating - rating < SAME_POINTS else place
         else:
             place = rank = 1
         out.append(

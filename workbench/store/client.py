@@ -295,18 +295,18 @@ class Store:
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[bytes]:
-    """JSON arrays of at most BATCH_ROWS rows and about BATCH_BYTES bytes."""
+    """JSON objects, one a line: at most BATCH_ROWS rows and about BATCH_BYTES bytes at a time."""
     parts: list[bytes] = []
     size = 0
     for row in rows:
         part = wire.dumps(row)
         if parts and (len(parts) >= BATCH_ROWS or size + len(part) > BATCH_BYTES):
-            yield b"[" + b",".join(parts) + b"]"
+            yield b"\n".join(parts)
             parts, size = [], 0
         parts.append(part)
         size += len(part)
     if parts:
-        yield b"[" + b",".join(parts) + b"]"
+        yield b"\n".join(parts)
 
 
 def open_store(path: str | Path | None = None, *, create: bool = True) -> Store:

@@ -108,7 +108,7 @@ def sql_hash() -> str:
 
 
 def insert(owner: Owner, _sock: socket.socket, request: Header, body: bytes) -> tuple[Header, bytes]:
-    """``tables`` lists (table, bytes): the body is their JSON arrays one after another, one transaction."""
+    """``tables`` lists (table, bytes): the body is their rows (JSON, one a line) one after another, one transaction."""
     parts: list[tuple[str, bytes]] = []
     start = 0
     for table, length in request["tables"]:
