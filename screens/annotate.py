@@ -6,19 +6,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from textual.containers import Container
 from textual.content import Content
-from textual.events import Resize
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from screens.actions import bindings
 from screens.annotate_parts import Saved, Saver, SelectionPicker, as_text, revealed_text, status_line
 from screens.base import WorkbenchScreen
-from screens.widgets.differ import Marks, different_words
+from screens.widgets.comparison import Comparison
 from screens.widgets.line_input import LineInput
-from screens.widgets.pages import Section, conversation
-from screens.widgets.pane import Pane
 from workbench.errors import BadInput, WorkbenchError
 from workbench.records import Row, utcnow
 from workbench.text import plural
@@ -29,8 +25,6 @@ if TYPE_CHECKING:
 
 #: Items whose texts are read ahead.
 AHEAD = 6
-#: Below this many columns two answers side by side are too narrow to read.
-SIDE_BY_SIDE = 100
 CHOICE_NAMES = {"left": "A", "right": "B", "tie": "tie", "both_bad": "both bad", "skip": "skipped"}
 
 
@@ -52,25 +46,17 @@ class AnnotateScreen(WorkbenchScreen):
         self._note = ""
         self._revealed = False
         self._save_error: WorkbenchError | None = None
-        self._stacked: bool | None = None  # None: by the width of the terminal
-        self._synced = True
-        self._side = 0
-        self._raw = self._diff = self._with_reference = False
         self._wanted: str | None = None
 
     def body(self) -> Iterable[Widget]:
         yield Static("", id="status")
         yield Static(Content("Opening the store …"), id="empty")
-        yield Pane(id="question")
-        yield Static("", id="revealed")
-        with Container(id="answers"):
-            yield Pane(id="left")
-            yield Pane(id="right")
+        yield Comparison()
         yield LineInput(placeholder="Note on this item (enter: keep, esc: drop)", id="note")
 
     @property
-    def _panes(self) -> tuple[Pane, Pane]:
-        return self.query_one("#left", Pane), self.query_one("#right", Pane)
+    def _comparison(self) -> Comparison:
+        return self.query_one(Comparison)
 
     # -- the session -------------------------------------------------------------------------------
 
@@ -159,61 +145,13 @@ class AnnotateScreen(WorkbenchScreen):
         self._note = ""
         self._revealed = False
         self.set_class(False, "-empty")
-        self.set_class(False, "-revealed")
-        self._draw_question()
-        self._draw_answers()
+        self._comparison.show(item)
         self._update_status()
         self.call_after_refresh(self._painted, item)
 
     def _painted(self, item: Item) -> None:
         if self._item is item:
             self._shown_at = utcnow()
-
-    def _draw_question(self) -> None:
-        if self._item is None:
-            return
-        pane = self.query_one("#question", Pane)
-        sections: list[Section] = [("text", self._item.question[0] if self._item.question else "")]
-        if self._with_reference and self._item.reference:
-            sections += [("title", "Reference answer"), *(("quote", text) for text in self._item.reference)]
-        pane.set_text(sections, raw=self._raw)
-        self._size_question()
-        self._title_panes()
-
-    def _size_question(self) -> None:
-        pane = self.query_one("#question", Pane)
-        rows = max(len(pane.page.lines), 1)
-        pane.styles.height = 1 + min(rows, max(3, self.app.size.height // 5))
-
-    def _draw_answers(self) -> None:
-        item = self._item
-        if item is None:
-            return
-        for pane, answer in zip(self._panes, (item.left, item.right), strict=True):
-            pane.set_text(conversation(item.question, answer), raw=self._raw)
-        if self._diff:
-            self._mark_differences(item)
-
-    def _mark_differences(self, item: Item) -> None:
-        left, right = (pane.page for pane in self._panes)
-
-        def mark(marks: tuple[Marks, Marks]) -> None:
-            if self._item is item and self._diff:
-                for pane, mine in zip(self._panes, marks, strict=True):
-                    pane.set_marks(mine)
-
-        self.background(lambda: different_words(left, right), mark)
-
-    def _title_panes(self) -> None:
-        """Name the sides; the panes add which lines are in view. Never names a model."""
-        item = self._item
-        if item is None:
-            return
-        for i, (pane, name) in enumerate(zip(self._panes, "AB", strict=True)):
-            pane.set_title(f"▸ {name}" if not self._synced and i == self._side else name)
-        turns = f"turn 1 of {len(item.question)}" if len(item.question) > 1 else ""
-        more = "e: reference" if item.reference and not self._with_reference else ""
-        self.query_one("#question", Pane).set_title("  ".join(filter(None, ("Question", turns))), more)
 
     def _show_empty(self, text: str) -> None:
         self._item = None
@@ -237,11 +175,6 @@ class AnnotateScreen(WorkbenchScreen):
         session = self._session
         line = status_line(session.progress(), session.annotator, self._save_error, marks, self.app.size.width)
         self.query_one("#status", Static).update(line, layout=False)
-
-    def on_resize(self, event: Resize) -> None:
-        stacked = event.size.width < SIDE_BY_SIDE if self._stacked is None else self._stacked
-        self.query_one("#answers").set_class(stacked, "-stacked")
-        self.call_after_refresh(self._size_question)
 
     # -- deciding ----------------------------------------------------------------------------------
 
@@ -328,67 +261,31 @@ class AnnotateScreen(WorkbenchScreen):
 
         def show(rows: list[Row]) -> None:
             if self._item is item:
-                self.query_one("#revealed", Static).update(revealed_text(item, rows))
-                self.set_class(True, "-revealed")
+                self._comparison.reveal(revealed_text(item, rows))
             self._update_status()
 
         self.background(lambda: session.reveal(item, shown_at), show)
 
     # -- looking -----------------------------------------------------------------------------------
 
-    def action_diff(self) -> None:
-        self._diff = not self._diff
-        if self._item and self._diff:
-            self._mark_differences(self._item)
-        else:
-            for pane in self._panes:
-                pane.set_marks(())
-        self.say("Words that the other answer does not have there are marked." if self._diff else "")
-
-    def action_view(self) -> None:
-        answers = self.query_one("#answers")
-        self._stacked = not answers.has_class("-stacked")
-        answers.set_class(self._stacked, "-stacked")
-
-    def action_sync(self) -> None:
-        self._synced = not self._synced
-        self.say("Both answers scroll together." if self._synced else "One answer scrolls; tab: the other.")
-        self._title_panes()
-
-    def action_side(self) -> None:
-        self._side = 1 - self._side
-        self._synced = False
-        self._title_panes()
-
-    def action_raw(self) -> None:
-        self._raw = not self._raw
-        self.say("Raw text, whole, characters that do not show named." if self._raw else "")
-        self._draw_question()
-        self._draw_answers()
-
-    def action_reference(self) -> None:
-        if self._item is not None and not self._item.reference:
-            self.say("This question has no reference answer.")
-        self._with_reference = not self._with_reference
-        self._draw_question()
-
-    def _scrolled(self) -> Iterable[Pane]:
-        return self._panes if self._synced else (self._panes[self._side],)
+    def action_look(self, how: str) -> None:
+        """One of the comparison's switches: diff, view, sync, side, raw, reference."""
+        self.say(getattr(self._comparison, f"switch_{how}")())
 
     def action_scroll_answers(self, lines: int) -> None:
-        for pane in self._scrolled():
+        for pane in self._comparison.scrolled():
             pane.move(lines)
 
     def action_page_answers(self, pages: int) -> None:
-        for pane in self._scrolled():
+        for pane in self._comparison.scrolled():
             pane.move_pages(pages)
 
     def action_scroll_to_edge(self, edge: int) -> None:
-        for pane in self._scrolled():
+        for pane in self._comparison.scrolled():
             pane.move_to_edge(edge)
 
     def action_scroll_question(self, lines: int) -> None:
-        self.query_one("#question", Pane).move(lines)
+        self._comparison.question.move(lines)
 
     # -- other -------------------------------------------------------------------------------------
 
@@ -416,10 +313,10 @@ class AnnotateScreen(WorkbenchScreen):
                 self._wanted = selection_id
                 self.action_retry()
 
-        self.background(
-            lambda: store.query("annotate_selections", annotator=who),
-            lambda rows: self.app.push_screen(SelectionPicker(rows), chosen),
-        )
+        def choose(rows: list[Row]) -> None:
+            self.app.push_screen(SelectionPicker(rows), chosen)
+
+        self.background(lambda: store.query("annotate_selections", annotator=who), choose)
 
     def action_retry(self) -> None:
         """Start the session again: another selection, or after an error."""

@@ -6,7 +6,7 @@ import importlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
@@ -35,12 +35,12 @@ _SCREENS = {
 }
 
 
-def _screen(mode: str) -> Callable[[], Screen[None]]:
+def _screen(mode: str) -> Callable[[], Screen[Any]]:
     """Import a screen when it is first gone to: the first paint pays for one screen only."""
 
-    def make() -> Screen[None]:
+    def make() -> Screen[Any]:
         module, name = _SCREENS[mode]
-        screen: Screen[None] = getattr(importlib.import_module(module), name)()
+        screen: Screen[Any] = getattr(importlib.import_module(module), name)()
         return screen
 
     return make
@@ -61,7 +61,7 @@ class WorkbenchApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     # The palette's key is in the registry; Textual adds its own unless told another that nobody presses.
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    MODES: ClassVar[dict[str, Callable[[], Screen[None]]]] = {mode: _screen(mode) for mode in _SCREENS}
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {mode: _screen(mode) for mode in _SCREENS}
     DEFAULT_MODE = "home"
 
     def __init__(
@@ -139,7 +139,11 @@ class WorkbenchApp(App[None]):
     def action_choose_destination(self) -> None:
         from screens.help import DestinationScreen
 
-        self.push_screen(DestinationScreen(), lambda mode: self.switch_mode(mode) if mode else None)
+        def chosen(mode: str | None) -> None:
+            if mode:
+                self.switch_mode(mode)
+
+        self.push_screen(DestinationScreen(), chosen)
 
     def action_help(self) -> None:
         from screens.help import HelpScreen

@@ -109,7 +109,7 @@ class WorkbenchScreen(Screen[Any]):
     def background(
         self,
         work: Callable[[], Any],
-        then: Callable[[Any], None],
+        then: Callable[[Any], object],
         failed: Callable[[WorkbenchError], None] | None = None,
     ) -> None:
         """Run ``work`` in a thread and hand its value to ``then`` here."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Finished(Message):
     """Work in the background ended: ``then`` wants its value on the UI's thread."""
 
-    def __init__(self, then: Callable[[Any], None], value: Any) -> None:
+    def __init__(self, then: Callable[[Any], object], value: Any) -> None:
         super().__init__()
         self.then = then
         self.value = value
@@ -64,7 +64,7 @@ class Crashed(Message):
 def in_background(
     owner: MessagePump,
     work: Callable[[], Any],
-    then: Callable[[Any], None],
+    then: Callable[[Any], object],
     failed: Callable[[WorkbenchError], None],
 ) -> None:
     """Run ``work`` in a thread; its value goes to ``then``, a WorkbenchError to ``failed``, by message to ``owner``."""

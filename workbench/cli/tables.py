@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from workbench.cli.context import context, note, print_json, print_table
 from workbench.cli.running import Json
-
-if TYPE_CHECKING:
-    from workbench.rate.leaderboard import Leaderboard
 
 
 def register(app: typer.Typer) -> None:
@@ -43,35 +40,9 @@ def leaderboard(
         return
     columns = ["rank", "model", "rating", "lower", "upper", "n", "wins", "losses", "ties"]
     rows = board.to_json()
-    print_table(columns, [[row[c] for c in columns] for row in rows], title=title(board))
-    for line in footnotes(board):
+    print_table(columns, [[row[c] for c in columns] for row in rows], title=board.title())
+    for line in board.footnotes():
         note(line)
-
-
-METHODS = {
-    "bt": "Bradley–Terry, maximum likelihood, ties as half a win each",
-    "elo": "sequential Elo, K = 4, in the order of the votes",
-    "elo_permutation": "median Elo over random orders (MAD-Eval's figure)",
-    "elo_bootstrap": "median Elo over bootstrap samples",
-}
-
-
-def title(board: Leaderboard) -> str:
-    who = {"all": "everybody's verdicts", "human": "human votes"}.get(board.by, f"verdicts of {board.by}")
-    return f"{METHODS.get(board.method, board.method)}; {who}"
-
-
-def footnotes(board: Leaderboard) -> list[str]:
-    """What must be known to read the table: n, interval, and what does not count."""
-    lines = [f"{board.battles:,} battles over {board.questions:,} questions; interval: {board.interval or 'none'}"]
-    if board.inconsistent:
-        lines.append(f"{board.inconsistent:,} of these are ties because the two orders disagreed")
-    left = ", ".join(f"{n:,} {state}" for state, n in sorted(board.left_out.items()) if n)
-    if left:
-        lines.append(f"left out: {left}")
-    if board.message:
-        lines.append(board.message)
-    return lines
 
 
 def agreement(

@@ -44,7 +44,7 @@ def limits_of(params: Mapping[str, Any], concurrency: int = DEFAULT_CONCURRENCY,
         rpm=params.get("rpm"),
         tpm=params.get("tpm"),
         timeout_s=float(params.get("timeout_s") or timeout_s),
-        max_attempts=int(params.get("max_attempts") or Limits.max_attempts),
+        max_attempts=int(params.get("max_attempts") or Limits().max_attempts),
     )
 
 

@@ -74,8 +74,15 @@ class Endpoint:
     ``key_env`` is the name of the variable that ``key`` came from, for messages; the key itself is never in one.
     """
 
-    def __init__(self, url: str, model: str, *, key: str | None = None, key_env: str | None = None,
-                 limits: Limits | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        *,
+        key: str | None = None,
+        key_env: str | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self.model = model
         self.limits = limits or Limits()
@@ -122,6 +129,8 @@ class Endpoint:
                 raise self.stop(self._fatal(fault))
             if fault.consequence != "retry":
                 raise fault
+            if self._stop.is_set():
+                raise Stopped
             if attempt + 1 >= self._attempts(fault):
                 break
             await self._sleep(self._delay(fault, attempt))
@@ -235,7 +244,7 @@ class Endpoint:
         )  # fmt: skip
 
     def scrub(self, text: str) -> str:
-        """One line of at most ``MESSAGE_CHARS`` characters without this endpoint's key or anything that looks like one."""
+        """One line of at most ``MESSAGE_CHARS`` characters, without this endpoint's key or what looks like one."""
         if self._key and len(self._key) >= 4:
             text = text.replace(self._key, "***")
         return one_line(_KEY_LIKE.sub("***", text), MESSAGE_CHARS)
@@ -248,10 +257,8 @@ class Endpoint:
         if fault.retry_after is not None and fault.consequence == "retry":
             if fault.retry_after > MAX_RETRY_AFTER_S:
                 minutes = round(fault.retry_after / 60)
-                self.stop(EngineError(
-                    f"{self.url} asks to wait {minutes} minutes ({fault.message})",
-                    hint="what has come so far is kept; run the same again later",
-                ))  # fmt: skip
+                hint = "what has come so far is kept; run the same again later"
+                self.stop(EngineError(f"{self.url} asks to wait {minutes} minutes ({fault.message})", hint=hint))
             else:
                 self.pace.pause(fault.retry_after)
 
@@ -266,36 +273,33 @@ class Endpoint:
         return backoff_s(attempt, BASE_S, CAP_S)
 
     def _give_up(self, fault: Fault) -> None:
-        """A request used up its attempts: is it the endpoint?"""
+        """A request used up its attempts: is it the endpoint? Raises Stopped if so."""
         self._given_up += 1
+        message, hint = "", "what has come so far is kept; run the same again when the endpoint works"
         if fault.kind == "connect" and not self._answered:
-            raise self.stop(EngineError(
-                f"cannot reach {self.url}: {fault.message}",
-                hint="check that the server is running and that the base URL is right (most end in /v1)",
-            ))  # fmt: skip
-        if fault.kind == "malformed" and not self._succeeded:
-            raise self.stop(EngineError(
-                f"{self.url} answers, but not as an OpenAI-compatible API: {fault.message}",
-                hint="check the base URL (most end in /v1)",
-            ))  # fmt: skip
-        if self._given_up >= max(BROKEN_AFTER, 2 * self.limits.concurrency):
-            raise self.stop(EngineError(
-                f"{self.url} failed {self._given_up} requests one after another, the last with: {fault.message}",
-                hint="what has come so far is kept; run the same again when the endpoint works",
-            ))  # fmt: skip
+            message = f"cannot reach {self.url}: {fault.message}"
+            hint = "check that the server is running and that the base URL is right (most end in /v1)"
+        elif fault.kind == "malformed" and not self._succeeded:
+            message = f"{self.url} answers, but not as an OpenAI-compatible API: {fault.message}"
+            hint = "check the base URL (most end in /v1)"
+        elif self._given_up >= max(BROKEN_AFTER, 2 * self.limits.concurrency):
+            message = f"{self.url} failed {self._given_up} requests in a row, the last with: {fault.message}"
+        if message:
+            raise self.stop(EngineError(message, hint=hint))
 
     def _fatal(self, fault: Fault) -> EngineError:
+        said = f"({fault.message})"
         if fault.no_credit:
-            return EngineError(f"the account at {self.url} has no credit left ({fault.message})",
-                               hint="what has come so far is kept; run the same again when there is credit")  # fmt: skip
+            hint = "what has come so far is kept; run the same again when there is credit"
+            return EngineError(f"the account at {self.url} has no credit left {said}", hint=hint)
+        if fault.status in (401, 403) and self._key_env:
+            hint = f"check the key in ${self._key_env} and what it may use"
+            return EngineError(f"{self.url} refused the key in ${self._key_env} {said}", hint=hint)
         if fault.status in (401, 403):
-            if self._key_env:
-                return EngineError(f"{self.url} refused the key in ${self._key_env} ({fault.message})",
-                                   hint=f"check the key in ${self._key_env} and what it may use")  # fmt: skip
-            return EngineError(f"{self.url} wants a key ({fault.message})",
-                               hint="put the key into an environment variable and name it as api_key_env")  # fmt: skip
-        return EngineError(f"{self.url} does not serve the model '{self.model}' ({fault.message})",
-                           hint="check the model's name and the base URL (most end in /v1)")  # fmt: skip
+            hint = "put the key into an environment variable and name it as api_key_env"
+            return EngineError(f"{self.url} wants a key {said}", hint=hint)
+        hint = "check the model's name and the base URL (most end in /v1)"
+        return EngineError(f"{self.url} does not serve the model '{self.model}' {said}", hint=hint)
 
 
 def _is_loopback(url: str) -> bool:

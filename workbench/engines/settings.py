@@ -1,0 +1,159 @@
+"""Checking a model's settings before anything is stored or sent."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from workbench.errors import BadInput, Unknown
+from workbench.records import Model
+
+ENGINES = ("api", "bundled", "import")
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Returns what is wrong with a value, or nothing.
+Check = Callable[[Any], str | None]
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) else "must be text"
+
+
+def _name(value: Any) -> str | None:
+    return None if isinstance(value, str) and value.strip() else "must be a name"
+
+
+def _flag(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+def _number(least: float, most: float = math.inf, *, above: bool = False) -> Check:
+    def check(value: Any) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return "must be a number"
+        if value < least or (above and value == least):
+            return f"must be {'above' if above else 'at least'} {least:g}, not {value:g}"
+        return f"must be at most {most:g}, not {value:g}" if value > most else None
+
+    return check
+
+
+def _whole(least: int, most: int = 2**31) -> Check:
+    def check(value: Any) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return "must be a whole number"
+        return None if least <= value <= most else f"must be from {least} to {most}, not {value}"
+
+    return check
+
+
+def _texts(value: Any) -> str | None:
+    good = isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)
+    return None if good else "must be a list of texts"
+
+
+def _object(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "must be a table of fields to add to each request"
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return "must hold only what JSON can"
+    return None
+
+
+def _variable(value: Any) -> str | None:
+    # A key given by mistake must not end up in a message, a log or the store.
+    if isinstance(value, str) and _VARIABLE.fullmatch(value) and not value.lower().startswith(("sk_", "hf_", "gsk_")):
+        return None
+    return "must be the NAME of an environment variable that holds the key, not the key itself"
+
+
+PARAMS: Mapping[str, Check] = {
+    "model": _name,
+    "system_prompt": _text,
+    "temperature": _number(0),
+    "top_p": _number(0, 1, above=True),
+    "max_tokens": _whole(1),
+    "seed": _whole(-(2**31)),
+    "stop": _texts,
+    "extra_body": _object,
+    "api_key_env": _variable,
+    "price_in": _number(0),
+    "price_out": _number(0),
+    "concurrency": _whole(1, 4096),
+    "rpm": _number(0, above=True),
+    "tpm": _number(0, above=True),
+    "timeout_s": _number(0, above=True),
+    "max_attempts": _whole(1, 100),
+    "structured_output": _flag,
+    "context": _whole(128, 2**20),
+    "dimensions": _whole(1, 2**16),
+    "batch_size": _whole(1, 4096),
+}
+
+
+def validate_model(model: Model) -> None:
+    """Check a model's engine, endpoint and params.
+
+    Raises:
+        Unknown: the engine or a param is not known; names the nearest one.
+        BadInput: a value is wrong; names its field and what it must be. Never repeats what may be a key.
+    """
+    if not model.model_id.strip() or not model.model_id.isprintable():
+        raise BadInput("must be a name on one line", field="name")
+    if model.engine not in ENGINES:
+        raise Unknown("engine", model.engine, ENGINES)
+    if model.engine == "import":
+        return  # whatever the file said about it
+    if model.engine == "api":
+        check_url(model.endpoint)
+    elif model.endpoint is not None:
+        from pathlib import Path
+
+        from workbench.engines.model_files import check_gguf
+
+        check_gguf(Path(model.endpoint).expanduser())
+    for key, value in model.params.items():
+        if key not in PARAMS:
+            raise Unknown("setting", key, PARAMS, hint=_hint(key, model.model_id))
+        if value is not None and (wrong := PARAMS[key](value)):
+            raise BadInput(wrong, field=key)
+
+
+def _hint(key: str, model: str) -> str | None:
+    if key.lower() in ("api_key", "key", "token"):
+        return "keys are not stored: put yours into an environment variable and give its name as api_key_env"
+    if key.lower() in ("base_url", "url", "path"):
+        return f"the address of '{model}' is its endpoint, not one of its params"
+    return None
+
+
+def check_url(url: str | None) -> None:
+    """Raises BadInput unless the text is a base URL that paths can be added to."""
+    if not url:
+        raise BadInput("an api model needs one", field="base_url", hint="for example http://localhost:8000/v1")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise BadInput("not a URL", field="base_url") from None
+    if parts.username or parts.password:
+        raise BadInput(
+            "holds a user name or password, which would be stored",
+            field="base_url",
+            hint="put the secret into an environment variable and give its name as api_key_env",
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or any(c.isspace() for c in url):
+        raise BadInput(
+            f"not an http or https URL: '{url}'", field="base_url", hint="for example http://localhost:8000/v1"
+        )
+    if parts.query or parts.fragment:
+        raise BadInput("must not have a part after ? or #", field="base_url")
+    for tail in ("/chat/completions", "/completions", "/embeddings"):
+        if parts.path.rstrip("/").endswith(tail):
+            raise BadInput(f"must end before {tail}", field="base_url", hint=url.rstrip("/").removesuffix(tail))
