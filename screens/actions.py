@@ -64,6 +64,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("table.left", "Columns to the left", "left", "table", "sideways(-8)"),
     Action("table.right", "Columns to the right", "right", "table", "sideways(8)"),
     Action("table.open", "Open the row", "enter", "table", "open"),
+    Action("choices.toggle", "Choose or drop the name", "space,enter", "choices", "choose"),
     # -- home
     Action("home.next", "Go to the next step", "enter", "home", "next_step", "next step"),
     # -- jobs

@@ -51,7 +51,7 @@ class HelpScreen(ModalScreen[None]):
         parts: list[tuple[str, str]] = [(f"{title}\n", "bold $primary")]
         for action in actions:
             keys = " ".join(key_name(key) for key in keys_of(action, self._keymap))
-            parts += [(f"  {keys:<12}", "bold"), (f"{action.title:<38}"[:40], ""), (f"{action.id}\n", "$quiet")]
+            parts += [(f" {keys:<9} ", "bold"), (f"{action.title:<38} "[:40], ""), (f"{action.id}\n", "$quiet")]
         return Content.assemble(*parts)
 
     def action_scroll_by(self, lines: int) -> None:

@@ -13,6 +13,7 @@ from screens.actions import BY_ID, bindings, key_name, keys_of
 from screens.base import WorkbenchScreen
 from screens.next_step import Overview, Step, next_step
 from screens.widgets.pages import steady
+from workbench.errors import WorkbenchError
 from workbench.records import Row
 from workbench.text import plural
 
@@ -57,6 +58,11 @@ class HomeScreen(WorkbenchScreen):
         self.query_one("#counts", Static).update(Content.assemble(*self._counts(data)))
         self._step = next_step(data)
         self.query_one("#next", Static).update(Content.assemble(*self._next(self._step)))
+
+    def failed(self, error: WorkbenchError) -> None:
+        super().failed(error)
+        if self.app.store is None:
+            self.query_one("#counts", Static).update(Content("The store cannot be opened; trying again."))
 
     def _counts(self, seen: Overview) -> Parts:
         lines = [

@@ -12,12 +12,12 @@ from textual.content import Content
 from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Input, SelectionList, Static
-from textual.widgets.selection_list import Selection
+from textual.widgets import Input, Static
 
 from screens.actions import bindings
 from screens.base import WorkbenchScreen
 from screens.help import ConfirmScreen
+from screens.widgets.choices import Choices
 from screens.widgets.line_input import LineInput
 from screens.widgets.pages import steady
 from workbench.errors import BadInput
@@ -40,7 +40,8 @@ class Field:
     hint: str = ""
 
 
-_MODELS = Field("models", "Models", "models")
+_ASKED = Field("models", "Models", "models", hint="space: choose; tab: go on")
+_MODELS = Field("models", "Models", "models", hint="space: choose; none chosen: all")
 _BENCH = Field("bench", "Benchmark", hint="all; known: {benches}")
 _LIMIT = Field("limit", "Questions", "whole", hint="all, or only the first N")
 _EMBEDDER = Field("embedder", "Embedder", default="hashing", hint="{embedders}")
@@ -48,7 +49,7 @@ _EMBEDDER = Field("embedder", "Embedder", default="hashing", hint="{embedders}")
 #: The options of each kind of job that people change; the others are the command line's.
 FORMS: dict[str, tuple[Field, ...]] = {
     "generate": (
-        _MODELS, _BENCH, _LIMIT,
+        _ASKED, _BENCH, _LIMIT,
         Field("samples", "Samples", "whole", "1", "answers of each model to each question"),
     ),
     "similarity": (_EMBEDDER, _MODELS, _BENCH, _LIMIT),
@@ -91,7 +92,6 @@ class Known:
 
 def known_names(store: Store) -> Known:
     from workbench.engines.registry import BUILTIN_EMBEDDERS
-
     from workbench.models import known_models
 
     found: dict[str, list[str]] = {}
@@ -177,7 +177,7 @@ class LaunchScreen(WorkbenchScreen):
                 with Horizontal(classes="field"):
                     yield Static(Content(field.title), classes="name")
                     if field.kind == "models":
-                        yield SelectionList[str](id=field.name, compact=True)
+                        yield Choices(id=field.name)
                     else:
                         yield LineInput(field.default, id=field.name)
                 if field.hint:
@@ -197,14 +197,11 @@ class LaunchScreen(WorkbenchScreen):
         for field in FORMS[self._kind]:
             if field.kind == "models":
                 names = known.askable if self._kind == "generate" else known.answering
-                options = self.query_one(f"#{field.name}", SelectionList)
-                options.add_options(Selection(Content(one_line(steady(name), 60)), name) for name in names)
-                options.border_subtitle = "space: choose" if self._kind == "generate" else "space: choose; none = all"
-            elif field.hint:
+                self.query_one(f"#{field.name}", Choices).offer(names)
+            if field.hint:
                 hint = field.hint.format(**listed)
                 self.query_one(f"#hint-{field.name}", Static).update(Content(hint))
-        first = next(iter(self.query("SelectionList, LineInput")))
-        first.focus()
+        self.query("Choices, LineInput").first().focus()
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         self.action_check()
@@ -220,8 +217,7 @@ class LaunchScreen(WorkbenchScreen):
         found: dict[str, Any] = {}
         for field in FORMS[self._kind]:
             if field.kind == "models":
-                chosen = self.query_one(f"#{field.name}", SelectionList).selected
-                found[field.name] = tuple(chosen)
+                found[field.name] = self.query_one(f"#{field.name}", Choices).chosen
             else:
                 found[field.name] = parse_field(field, self.query_one(f"#{field.name}", Input).value)
         return found

@@ -177,7 +177,7 @@ def _answer_length(store: Store, model: Model) -> int:
     """Tokens an answer to one turn is likely to have."""
     seen = store.query("generate_observed", model=model.model_id, params_hash=params_hash(model))[0]
     if seen["answers"] >= ENOUGH_OBSERVED:
-        return round(seen["completion_tokens"])
+        return round(float(seen["completion_tokens"]))
     return int(model.params.get("max_tokens") or MAX_TOKENS)
 
 

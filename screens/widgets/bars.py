@@ -109,22 +109,26 @@ class Foot(Vertical):
 
 
 class MessageLine(Static):
-    """One line for what just happened or went wrong. Empty most of the time."""
+    """What just happened or went wrong, on one line; up to three when it is long. Empty most of the time."""
 
     DEFAULT_CSS = """
-    MessageLine { height: 1; padding: 0 1; color: $quiet; }
+    MessageLine { height: auto; min-height: 1; max-height: 3; padding: 0 1; color: $quiet; }
     MessageLine.-warning { color: $warning; }
     MessageLine.-error { color: $error; text-style: bold; }
     """
 
     def __init__(self) -> None:
         super().__init__("", markup=False)
+        self._long = False
 
     def say(self, message: str, level: str = "info") -> None:
         self.set_class(level == "warning", "-warning")
         self.set_class(level == "error", "-error")
         sign = {"error": "! ", "warning": "! "}.get(level, "")
-        self.update(Content(sign + one_line(steady(message), 500)), layout=False)
+        text = sign + one_line(steady(message), 500)
+        was_long, self._long = self._long, cell_len(text) > self.content_size.width
+        # Laying out the screen again moves everything above: only for messages that need the room.
+        self.update(Content(text), layout=was_long or self._long)
 
 
 def meter(done: int, total: int, cells: int) -> tuple[str, str]:

@@ -78,8 +78,9 @@ class Table(ScrollView, can_focus=True):
             self.table = table
             self.row = row
 
-    def __init__(self, *columns: Column, id: str | None = None) -> None:
+    def __init__(self, *columns: Column, id: str | None = None, header: bool = True) -> None:
         super().__init__(id=id)
+        self._header = int(header)  # lines above the rows
         self._columns: Sequence[Column] = columns
         self._cells: list[tuple[str, ...]] = []
         self._keys: list[str] = []
@@ -128,7 +129,7 @@ class Table(ScrollView, can_focus=True):
 
     def _resize(self) -> None:
         width = sum(self._widths) + len(GAP) * len(self._widths) + 1
-        self.virtual_size = Size(width, len(self._cells) + 1)
+        self.virtual_size = Size(width, len(self._cells) + self._header)
 
     # -- drawing -----------------------------------------------------------------------------------
 
@@ -136,11 +137,11 @@ class Table(ScrollView, can_focus=True):
         width = self.size.width
         base = self.rich_style
         left = int(self.scroll_offset.x)
-        if y == 0:
+        if y < self._header:
             style = base + self.get_component_rich_style("table--header", partial=True)
             header = self._line([c.title for c in self._columns], style).crop_extend(left, left + width, base)
             return self._with_arrows(header, left, style)
-        row = int(self.scroll_offset.y) + y - 1
+        row = int(self.scroll_offset.y) + y - self._header
         if row >= len(self._cells):
             return Strip.blank(width, base)
         style = base
@@ -168,14 +169,14 @@ class Table(ScrollView, can_focus=True):
         return Strip(segments)
 
     def _refresh_row(self, row: int) -> None:
-        y = row + 1 - int(self.scroll_offset.y)
-        if 0 < y < self.size.height:
+        y = row + self._header - int(self.scroll_offset.y)
+        if self._header <= y < self.size.height:
             self.refresh(Region(0, y, self.size.width, 1))
 
     # -- moving ------------------------------------------------------------------------------------
 
     def _rows_in_view(self) -> int:
-        return max(self.scrollable_content_region.height - 1, 1)
+        return max(self.scrollable_content_region.height - self._header, 1)
 
     def go_to(self, row: int) -> None:
         row = max(0, min(row, len(self._cells) - 1))

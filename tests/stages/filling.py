@@ -34,3 +34,10 @@ def add_answers(store: Store, answers: Mapping[str, Sequence[str | Sequence[str]
 
 def all_rows(store: Store, table: str, order: str = "ALL") -> list[dict[str, Any]]:
     return store.sql(f"SELECT * FROM {table} ORDER BY {order}", limit=100_000).dicts()
+
+
+def add_model(store: Store, name: str, url: str, **params: Any) -> Model:
+    """A model at a (fake) endpoint."""
+    model = Model(name, "api", url, {"model": f"remote-{name}", "timeout_s": 5, **params})
+    store.insert("models", [model.row()])
+    return model

@@ -1,0 +1,248 @@
+"""A loopback server that speaks the OpenAI protocol and fails on demand, for tests of everything that asks models.
+
+    with FakeOpenAI(faults=[Fault(status=429, headers={"Retry-After": "1"})]) as server:
+        model = Model("m", "api", server.url, {"model": "fake"})
+
+Faults are used up in order, one a request; requests after them are answered. ``reply`` decides what is answered: it
+gets the request's JSON body and returns a text or a ``Reply``; without it a text of more than 20 words comes back that
+is the same for the same request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+WORDS = [
+    "river", "stone", "cloud", "ember", "forest", "harbour", "lantern", "meadow", "orchard", "pebble", "quarry",
+    "ridge", "saddle", "timber", "valley", "willow", "anchor", "bridge", "canyon", "desert", "engine", "falcon",
+    "garden", "hammer", "island", "jacket", "kettle", "ladder", "mirror", "needle", "oyster", "paddle",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens instead of an answer. ``disconnect`` drops the connection, ``raw`` is sent as it is with ``status``,
+    ``delay`` seconds pass before anything happens; with nothing but a delay the request is then answered."""
+
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    raw: str | None = None
+    delay: float = 0.0
+    disconnect: bool = False
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer in detail. ``usage=None`` leaves the token counts out; ``extra`` adds fields to the message."""
+
+    text: str | None = ""
+    finish_reason: str = "stop"
+    reasoning: str | None = None
+    refusal: str | None = None
+    usage: tuple[int, int] | None = (-1, -1)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Seen:
+    """One request as it arrived. ``time`` is ``time.monotonic()``."""
+
+    path: str
+    body: dict[str, Any]
+    headers: dict[str, str]
+    time: float
+
+
+def default_reply(body: Mapping[str, Any]) -> str:
+    """More than 20 words that depend on model, messages, temperature and seed, and on nothing else."""
+    asked = str(body["messages"][-1]["content"])
+    what = repr([body.get("model"), body["messages"], body.get("temperature"), body.get("seed")])
+    draw = random.Random(zlib.crc32(what.encode()))
+    return f"You asked: {' '.join(asked.split()[:8])}. " + " ".join(draw.choices(WORDS, k=30)) + "."
+
+
+class FakeOpenAI:
+    """Runs in a thread of its own between ``start`` and ``stop``, or as a context manager."""
+
+    def __init__(
+        self,
+        reply: Callable[[dict[str, Any]], str | Reply] | None = None,
+        *,
+        faults: Iterable[Fault] = (),
+        delay: float = 0.0,
+        models: Sequence[str] | None = None,
+        key: str | None = None,
+        dimensions: int = 32,
+        most_tokens: int | None = None,
+        port: int = 0,
+    ) -> None:
+        """``models``: others get a 404. ``key``: without it a 401. ``most_tokens``: longer prompts get a 400."""
+        self.reply = reply or default_reply
+        self.faults = deque(faults)
+        self.delay = delay
+        self.models = models
+        self.key = key
+        self.dimensions = dimensions
+        self.most_tokens = most_tokens
+        self.requests: list[Seen] = []
+        self.under_way = 0
+        self.most_under_way = 0
+        self._port = port
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    @property
+    def chats(self) -> list[dict[str, Any]]:
+        """Bodies of the chat requests, in order of arrival."""
+        return [r.body for r in self.requests if r.path == "/v1/chat/completions"]
+
+    def start(self) -> FakeOpenAI:
+        self._thread.start()
+        assert self._ready.wait(10), "the fake server did not start"
+        return self
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+
+    def __enter__(self) -> FakeOpenAI:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # -- the server's thread -----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        runner = self._loop.run_until_complete(self._serve())
+        self._ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+        self._loop.close()
+
+    async def _serve(self) -> web.AppRunner:
+        app = web.Application(client_max_size=1 << 26)
+        app.router.add_post("/v1/chat/completions", self._guarded(self._chat))
+        app.router.add_post("/v1/embeddings", self._guarded(self._embed))
+        app.router.add_get("/v1/models", self._list)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", self._port)
+        await site.start()
+        self._port = runner.addresses[0][1]
+        return runner
+
+    def _guarded(self, answer: Callable[[dict[str, Any]], web.Response]) -> Any:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            self.under_way += 1
+            self.most_under_way = max(self.most_under_way, self.under_way)
+            try:
+                body = await request.json()
+                self.requests.append(Seen(request.path, body, dict(request.headers), time.monotonic()))
+                if self.faults:
+                    failed = await self._fail(request, self.faults.popleft())
+                    if failed is not None:
+                        return failed
+                if self.delay:
+                    await asyncio.sleep(self.delay)
+                return self._refusal(request, body) or answer(body)
+            finally:
+                self.under_way -= 1
+
+        return handle
+
+    async def _fail(self, request: web.Request, fault: Fault) -> web.Response | None:
+        await asyncio.sleep(fault.delay)
+        if fault.disconnect:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        if fault.raw is not None:
+            return web.Response(
+                text=fault.raw, status=fault.status or 200, headers=fault.headers, content_type="application/json"
+            )
+        if fault.status is None:
+            return None
+        return _error(fault.status, f"fault {fault.status}", body=fault.body, headers=fault.headers)
+
+    def _refusal(self, request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if self.key is not None and given != self.key:
+            # As real servers do, this one repeats what it was given.
+            return _error(401, f"Incorrect API key provided: {given}.", "invalid_api_key")
+        if self.models is not None and body.get("model") not in self.models:
+            return _error(404, f"The model `{body.get('model')}` does not exist.", "model_not_found")
+        texts = body.get("input") or [m["content"] for m in body.get("messages", [])]
+        longest = max((len(t.split()) for t in texts), default=0)
+        if self.most_tokens is not None and longest > self.most_tokens:
+            message = f"This model's maximum context length is {self.most_tokens} tokens, you sent {longest}."
+            return _error(400, message, "context_length_exceeded")
+        return None
+
+    def _chat(self, body: dict[str, Any]) -> web.Response:
+        reply = self.reply(body)
+        if isinstance(reply, str):
+            reply = Reply(reply)
+        message: dict[str, Any] = {"role": "assistant", "content": reply.text, **reply.extra}
+        if reply.reasoning is not None:
+            message["reasoning_content"] = reply.reasoning
+        if reply.refusal is not None:
+            message["refusal"] = reply.refusal
+        data: dict[str, Any] = {
+            "id": "chatcmpl-fake", "object": "chat.completion", "created": 0, "model": body.get("model"),
+            "choices": [{"index": 0, "message": message, "finish_reason": reply.finish_reason}],
+        }  # fmt: skip
+        if reply.usage is not None:
+            prompt, completion = reply.usage
+            if prompt < 0:
+                prompt = sum(len(m["content"].split()) for m in body["messages"])
+                completion = len((reply.text or "").split())
+            data["usage"] = {
+                "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
+            }  # fmt: skip
+        return web.json_response(data)
+
+    def _embed(self, body: dict[str, Any]) -> web.Response:
+        texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+        data = [{"object": "embedding", "index": i, "embedding": self.vector(t)} for i, t in enumerate(texts)]
+        tokens = sum(len(t.split()) for t in texts)
+        # Out of order on purpose: the index counts, not the place.
+        return web.json_response(
+            {"object": "list", "model": body.get("model"), "data": data[::-1],
+             "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+        )  # fmt: skip
+
+    def vector(self, text: str) -> list[float]:
+        """Counts of a text's words by hash: texts that share words are close."""
+        counts = [0.001] * self.dimensions
+        for word in text.lower().split():
+            counts[zlib.crc32(word.encode()) % self.dimensions] += 1.0
+        return counts
+
+    async def _list(self, _: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [{"id": m, "object": "model"} for m in self.models or ()]})
+
+
+def _error(
+    status: int, message: str, code: str = "fault", *, body: Any = None, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    error = {"error": {"message": message, "type": "error", "param": None, "code": code}}
+    return web.json_response(error if body is None else body, status=status, headers=headers)
