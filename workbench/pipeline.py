@@ -26,12 +26,16 @@ from workbench.worker import execute
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run came to. ``ok``: every item has a result, or failures stayed within the plan's tolerance."""
+    """What a run came to. ``ok``: every item has a result, or failures stayed within the plan's tolerance.
+
+    ``judges`` tells how far each judge's verdicts hang on the order (view ``position_bias``).
+    """
 
     ok: bool
     stages: list[StageReport]
     leaderboards: dict[str, list[Row]]
     agreement: list[Row]
+    judges: list[Row]
     failed: int
     items: int
     tolerance: float
@@ -145,7 +149,9 @@ def summarise(store: Store, plan: Plan, reports: list[StageReport], elapsed_s: f
     failed = sum(r.failed for r in reports)
     left = sum(r.total - r.done for r in reports)
     ok = not left and not any(r.cancelled for r in reports) and failed <= plan.run.tolerance * max(items, 1)
-    return Summary(ok, reports, boards, rows, failed, items, plan.run.tolerance, round(elapsed_s, 1))
+    names = [judge.model for judge in plan.judges]
+    judges = [row for row in store.query("judge_consistency") if row["judge"] in names]
+    return Summary(ok, reports, boards, rows, judges, failed, items, plan.run.tolerance, round(elapsed_s, 1))
 
 
 def dry_run_plan(store: str | Path | None, plan: Plan) -> list[Estimate]:

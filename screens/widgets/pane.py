@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -52,6 +52,8 @@ class Pane(ScrollView, can_focus=False):
         self._raw = False
         self._marks: Sequence[tuple[int, int]] = ()
         self._starts: Sequence[int] = ()
+        self._base = Style.null()
+        self._styles: dict[str, Style] = {}
 
     @property
     def text_width(self) -> int:
@@ -118,33 +120,37 @@ class Pane(ScrollView, can_focus=False):
 
     # -- drawing -----------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # Looked up once a repaint, not once a line: finding a style walks the tree of widgets.
+        self._base = self.rich_style
+        self._styles = {
+            name.removeprefix("pane--"): self.get_component_rich_style(name, partial=True)
+            for name in self.COMPONENT_CLASSES
+        }
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width, base = self.size.width, self._base
         at = int(self.scroll_offset.y) + y
-        base = self.rich_style
         if at >= len(self.page.lines):
             return Strip.blank(width, base)
         line = self.page.lines[at]
         segments = [Segment(" " * line.indent, base)] if line.indent else []
-        segments += [Segment(text, style) for text, style in self._pieces(line, base)]
+        segments += [Segment(text, style) for text, style in self._pieces(line)]
         return Strip(segments).adjust_cell_length(width, base)
 
-    def _pieces(self, line: Line, base: Style) -> Iterable[tuple[str, Style]]:
+    def _pieces(self, line: Line) -> Iterable[tuple[str, Style]]:
         """The line's text cut where its style changes."""
         text = self.page.text[line.start : line.end]
-        style = base
-        if line.kind not in ("text", "raw"):
-            style = base + self.get_component_rich_style(f"pane--{line.kind}", partial=True)
+        base, known = self._base, self._styles
+        style = base + known[line.kind] if line.kind in known else base
         styles: list[tuple[int, int, Style]] = []
         if line.kind == "text":
             for found in _INLINE.finditer(text):
-                name = "pane--code" if found.lastgroup == "code" else "pane--strong"
-                styles.append((*found.span(), base + self.get_component_rich_style(name, partial=True)))
-        if self._marks:
-            mark = self.get_component_rich_style("pane--mark", partial=True)
-            # A marked word may lie in an inline span: the marks win, the rest of that span stays plain.
-            if marked := [(a, b, base + mark) for a, b in self._marks_in(line)]:
-                styles = marked
+                styles.append((*found.span(), base + known[found.lastgroup or "strong"]))
+        # A marked word may lie in an inline span: the marks win, the rest of that span stays plain.
+        if self._marks and (marked := [(a, b, base + known["mark"]) for a, b in self._marks_in(line)]):
+            styles = marked
         at = 0
         for start, end, inner in styles:
             if start > at:

@@ -85,6 +85,8 @@ class Table(ScrollView, can_focus=True):
         self._cells: list[tuple[str, ...]] = []
         self._keys: list[str] = []
         self._widths: list[int] = [cell_len(c.title) for c in columns]
+        self._base = Style.null()
+        self._styles: dict[str, Style] = {}
         self.cursor = 0
 
     # -- contents ----------------------------------------------------------------------------------
@@ -133,12 +135,17 @@ class Table(ScrollView, can_focus=True):
 
     # -- drawing -----------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # Looked up once a repaint, not once a line.
+        self._base = self.rich_style
+        self._styles = {name: self.get_component_rich_style(name, partial=True) for name in self.COMPONENT_CLASSES}
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        base = self.rich_style
+        width, base = self.size.width, self._base
         left = int(self.scroll_offset.x)
         if y < self._header:
-            style = base + self.get_component_rich_style("table--header", partial=True)
+            style = base + self._styles["table--header"]
             header = self._line([c.title for c in self._columns], style).crop_extend(left, left + width, base)
             return self._with_arrows(header, left, style)
         row = int(self.scroll_offset.y) + y - self._header
@@ -147,7 +154,7 @@ class Table(ScrollView, can_focus=True):
         style = base
         if row == self.cursor and self.can_focus:
             name = "table--cursor" if self.has_focus else "table--blurred"
-            style = base + self.get_component_rich_style(name, partial=True)
+            style = base + self._styles[name]
         return self._line(self._cells[row], style).crop_extend(left, left + width, style)
 
     def _with_arrows(self, header: Strip, left: int, style: Style) -> Strip:
@@ -160,7 +167,7 @@ class Table(ScrollView, can_focus=True):
         return header
 
     def _line(self, cells: Sequence[str], style: Style) -> Strip:
-        accent = self.get_component_rich_style("table--accent", partial=True)
+        accent = self._styles["table--accent"]
         segments = [Segment(" ", style)]
         for cell, width, column in zip(cells, self._widths, self._columns, strict=True):
             space = " " * max(width - cell_len(cell), 0)

@@ -103,6 +103,11 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
     for method, rows in summary.leaderboards.items():
         columns = ["rank", "model", "rating", "lower", "upper", "n", "wins", "losses", "ties"]
         print_table(columns, [[row[c] for c in columns] for row in rows], title=f"Leaderboard ({method})")
+    for judge in summary.judges:
+        note(
+            f"judge {judge['judge']}: {judge['consistent']} of {judge['pairs']} pairs judged alike in both orders; "
+            f"the answer shown first won {judge['first_wins']} of {judge['games']} games"
+        )
     share = summary.failed / max(summary.items, 1)
     note(
         f"{'done' if summary.ok else 'NOT complete'} in {summary.elapsed_s:.0f} s: {summary.items:,} items, "
