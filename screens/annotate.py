@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -13,6 +14,7 @@ from textual.widgets import Input, Static
 from screens.actions import bindings
 from screens.annotate_parts import Saved, Saver, SelectionPicker, as_text, revealed_text, status_line
 from screens.base import WorkbenchScreen
+from screens.help import ConfirmScreen
 from screens.widgets.comparison import Comparison
 from screens.widgets.line_input import LineInput
 from workbench.errors import BadInput, WorkbenchError
@@ -104,13 +106,14 @@ class AnnotateScreen(WorkbenchScreen):
         if session is None or self._fetching:
             return
         self._fetching = True
-        self.background(lambda: session.next_items(AHEAD), self._fetched, self._fetch_failed)
+        self.background(
+            lambda: session.next_items(AHEAD), lambda items: self._fetched(session, items), self._fetch_failed
+        )
 
-    def _fetched(self, items: list[Item]) -> None:
+    def _fetched(self, session: Session, items: list[Item]) -> None:
+        if session is not self._session:
+            return  # another selection was chosen meanwhile
         self._fetching = False
-        session = self._session
-        if session is None:
-            return
         current = self._item.key if self._item else None
         self._ahead = [item for item in items if session.is_open(item) and item.key != current]
         if self._item is None:
@@ -137,6 +140,10 @@ class AnnotateScreen(WorkbenchScreen):
             self._show_item(self._item)
         elif session.progress().done == session.progress().total:
             self._show_end(session)
+        elif self._fetching:
+            self._show_empty("Reading the next pair …")
+        else:
+            self._show_empty("The texts of the next pairs are not in the store any more.\n\nctrl+r: look again")
 
     def _show_item(self, item: Item) -> None:
         self._item = item
@@ -164,7 +171,7 @@ class AnnotateScreen(WorkbenchScreen):
         if skipped := session.skipped():
             shown = ", ".join(skipped[:20]) + (" …" if len(skipped) > 20 else "")
             lines.append(f"Skipped {len(skipped):,}: {shown}")
-        lines.append("F5: leaderboard    F6: agreement    o: another selection    u: undo the last vote")
+        lines.append("F5  leaderboard\nF6  agreement\no   another selection\nu   undo the last vote")
         self._show_empty("\n\n".join(lines))
         self._update_status()
 
@@ -240,6 +247,7 @@ class AnnotateScreen(WorkbenchScreen):
             note.value = self._note
             self.set_class(True, "-noting")
             note.focus()
+            self.say("Note on this pair. enter: keep, esc: leave it")
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         self._note = message.value.strip()
@@ -251,11 +259,20 @@ class AnnotateScreen(WorkbenchScreen):
     def _end_note(self) -> None:
         self.set_class(False, "-noting")
         self.set_focus(None)
+        self.say("")
         self._update_status()
 
     def action_reveal(self) -> None:
-        session, item, shown_at = self._session, self._item, self._shown_at
-        if session is None or item is None or shown_at is None or self._revealed:
+        if self._item is None or self._shown_at is None or self._revealed:
+            return
+        text = "This pair then takes no vote: it is recorded as skipped, and that cannot be undone."
+        self.app.push_screen(
+            ConfirmScreen("Reveal the models?", text, "reveal", "stay blind"), partial(self._reveal, self._item)
+        )
+
+    def _reveal(self, item: Item, yes: bool | None) -> None:
+        session, shown_at = self._session, self._shown_at
+        if not yes or session is None or item is not self._item or shown_at is None:
             return
         self._revealed = True
 

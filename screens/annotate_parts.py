@@ -86,7 +86,8 @@ def status_line(
         (f" {progress.done:,}/{progress.total:,}", "bold"),
     ]
     if progress.seconds_each is not None and progress.eta_s is not None:
-        parts.append((f"   {duration(progress.seconds_each)} each   {duration(progress.eta_s)} left", "$foreground"))
+        left = f"   {duration(progress.eta_s)} left" if progress.eta_s else ""
+        parts.append((f"   {duration(progress.seconds_each)} each{left}", "$foreground"))
     parts.append((f"   {one_line(steady(annotator), 20)}", "$quiet"))
     if error is not None:
         parts.append((f"   ! {plural(progress.unsaved, 'vote')} kept, not saved yet", "bold $error"))

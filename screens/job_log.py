@@ -54,8 +54,12 @@ class JobLogScreen(WorkbenchScreen):
     def on_mount(self) -> None:
         self.query_one(Pane).set_title(f"{self._kind} {self._job_id}")
         # The log is a file: no counter tells that it grew.
-        self.set_interval(1.0, self.reload)
+        self.set_interval(1.0, self._look)
         self.reload()
+
+    def _look(self) -> None:
+        if self.is_current:
+            self.reload()
 
     def load(self, store: Store) -> list[Section]:
         from workbench import jobs

@@ -129,7 +129,7 @@ def board_rows(rows: Sequence[LeaderboardRow], width: int) -> list[tuple[str, ..
         )
         for r in rows
     ]  # fmt: skip
-    used = sum(max(min(len(text[i]), 28) for text in texts) for i in range(6)) + 2 * 7 + 3
+    used = sum(max(min(len(text[i]), 28) for text in texts) for i in range(6)) + 2 * 7 + 2
     cells = max(10, min(60, width - used))
     return [
         (*text[:4], interval_bar(low, row.rating, high, lowest, highest, cells), *text[4:])

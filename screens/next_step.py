@@ -44,7 +44,8 @@ def next_step(seen: Overview) -> Step:
     answers = (seen.responses or {}).get("ok", 0)
     decided = seen.votes + (seen.judgments or {}).get("ok", 0)
     if not seen.questions:
-        return Step("Import questions, and answers if you have them.", "workbench import PATH…", None)
+        say = "Import questions, and answers if you have them."
+        return Step(say, "workbench import PATH…    or, to look around: workbench demo", None)
     if not answers:
         return Step("Let models answer the questions.", "workbench generate --models NAME,NAME", "jobs")
     if seen.answering < 2:

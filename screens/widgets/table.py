@@ -130,7 +130,7 @@ class Table(ScrollView, can_focus=True):
         return self._keys[self.cursor] if self.cursor < len(self._keys) else None
 
     def _resize(self) -> None:
-        width = sum(self._widths) + len(GAP) * len(self._widths) + 1
+        width = sum(self._widths) + len(GAP) * (len(self._widths) - 1) + 1
         self.virtual_size = Size(width, len(self._cells) + self._header)
 
     # -- drawing -----------------------------------------------------------------------------------

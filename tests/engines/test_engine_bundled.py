@@ -32,12 +32,11 @@ async def ask(engine: Engine, *requests: Request) -> dict[str, Result]:
     return {result.key: result async for result in engine.complete(feed())}
 
 
-def asked(key: str, model: Model, text: str, **sampling: int) -> Request:
+def asked(key: str, model: Model, text: str, seed: int = 7) -> Request:
     system = model.params.get("system_prompt")
     messages = [Message("system", system)] if system else []
-    p = model.params
-    return Request(key, (*messages, Message("user", text)),
-                   Sampling(p["temperature"], p.get("top_p"), **{"max_tokens": 40, "seed": 7, **sampling}))  # fmt: skip
+    sampling = Sampling(model.params["temperature"], model.params.get("top_p"), max_tokens=40, seed=seed)
+    return Request(key, (*messages, Message("user", text)), sampling)
 
 
 @pytest.mark.model

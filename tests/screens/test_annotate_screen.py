@@ -70,7 +70,7 @@ async def test_blind_until_the_vote(store: Store, size: tuple[int, int]) -> None
     store.insert("judgments", [judgment(store)])
     async with running(store.path, size, start="annotate") as pilot:
         screen = await first_item(pilot)
-        for key in ("", "j", "d", "r", "v", "z", "tab", "e", "question_mark", "escape", "b"):
+        for key in ("", "j", "d", "r", "v", "z", "tab", "e", "i", "n", "question_mark", "escape", "b"):
             if key:
                 await pilot.press(key)
             await pilot.pause(0.1)
@@ -98,6 +98,10 @@ async def test_a_reveal_names_the_models_and_takes_the_vote_away(store: Store) -
         screen = await first_item(pilot)
         item = screen._item
         await pilot.press("i")
+        await until(pilot, lambda: shows(pilot, "Reveal the models?"))
+        await pilot.press("n")
+        assert not votes(store)
+        await pilot.press("i", "y")
         await until(pilot, lambda: shows(pilot, "strict-judge"))
         assert shows(pilot, f"A  {item.left_model}")
         assert shows(pilot, f"B  {item.right_model}")
@@ -148,7 +152,9 @@ async def test_flag_and_note_go_with_the_vote(store: Store) -> None:
     fill(store)
     async with running(store.path, start="annotate") as pilot:
         await first_item(pilot)
-        await pilot.press("f", "n", *"abt", "enter")
+        await pilot.press("f", "n", *"abt")
+        await until(pilot, lambda: any(line.strip() == "abt" for line in screen_text(pilot).splitlines()))
+        await pilot.press("enter")
         await until(pilot, lambda: shows(pilot, "⚑ flagged ✎ note"))
         assert not votes(store)  # the letters of the note were no votes
         await pilot.press("t")

@@ -75,7 +75,7 @@ async def test_annotate_shows_it_literally(store: Store, size: tuple[int, int]) 
     fill(store, text=lambda q, m, t: EVIL, ask=lambda q, t: EVIL)
     async with running(store.path, size, start="annotate") as pilot:
         await until(pilot, lambda: pilot.app.screen._shown_at is not None)
-        for key in ("", "d", "r", "j", "i"):
+        for key in ("", "d", "r", "j", "i", "y"):
             if key:
                 await pilot.press(key)
             await pilot.pause(0.1)

@@ -332,6 +332,26 @@ async def test_a_form_validates_estimates_and_launches(store: Store, monkeypatch
     assert (kind, spec["bench"], spec["limit"], spec["embedder"]) == ("similarity", "bench", 3, "hashing")
 
 
+async def test_jobs_launched_here_run_to_their_end(store: Store) -> None:
+    fill(store, questions=6, selected=False, text=lambda q, m, t: f"{m} {q} says: " + f"word{q} {m} " * 30)
+    async with running(store.path, LARGE, start="jobs") as pilot:
+        await until(pilot, lambda: shows(pilot, "No job has run"))
+        for letter, kind, sign in (("s", "similarity", "Embedder"), ("e", "select", "Top k")):
+            await pilot.press("n", letter)
+            await until(pilot, lambda s=sign: shows(pilot, s) and shows(pilot, MODELS[0]))
+            await pilot.press("f9")
+            await until(pilot, lambda k=kind: shows(pilot, f"Launch {k}?"))
+            await pilot.press("y")
+
+            def ended(kind: str = kind) -> bool:
+                return any(kind in line and " done " in line for line in screen_text(pilot).splitlines())
+
+            await until(pilot, ended, seconds=60)
+        await pilot.press("f4")  # what was just selected
+        await until(pilot, lambda: pilot.app.screen._shown_at is not None)
+        assert shows(pilot, "0/6")
+
+
 def test_small_words() -> None:
     assert meter(1, 2, 4) == ("━━", "──")
     assert meter(0, 0, 3) == ("", "───")

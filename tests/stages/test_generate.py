@@ -18,7 +18,7 @@ from tests.engines.fake_openai import FakeOpenAI, Fault, Reply
 from tests.stages.filling import add_model, add_questions, all_rows
 from workbench.batches import spool_dir
 from workbench.claims import claim
-from workbench.errors import BadInput, EngineError, StoreError, Unknown
+from workbench.errors import BadInput, EngineError, StoreError
 from workbench.generate import GenerateSpec, estimate_generate, generate, request_seed, sampling_temperature
 from workbench.progress import Silent
 from workbench.records import Model, Question

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from workbench.engines.registry import BUILTIN_EMBEDDERS, open_embedder
 
-from tests.stages.filling import add_answers, add_questions, all_rows
-from workbench.errors import BadInput, Unknown
+from tests.engines.fake_openai import FakeOpenAI, Fault
+from tests.stages.filling import add_answers, add_model, add_questions, all_rows
+from workbench.engines.registry import BUILTIN_EMBEDDERS, open_embedder
+from workbench.errors import BadInput, EngineError, Unknown
 from workbench.progress import Silent
 from workbench.similarity import SimilaritySpec, estimate_similarity, similarity
 from workbench.similarity.cache import EmbeddingCache, text_key
@@ -105,3 +106,26 @@ def test_without_answers_it_says_what_to_do(store: Store) -> None:
     add_questions(store, ["q"])
     with pytest.raises(BadInput, match="no model has answers"):
         similarity(store, SimilaritySpec())
+
+
+def test_a_paid_encoder_never_sees_a_text_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The endpoint fails for good in the middle: what it gave is kept, the next run asks for the rest."""
+    from workbench.similarity import embedding
+
+    monkeypatch.setattr(embedding, "TEXTS", 4)
+    add_questions(store, [f"q {i}" for i in range(5)])
+    add_answers(store, {m: [f"answer {m} {i}" for i in range(5)] for m in ("m-a", "m-b")})
+    with FakeOpenAI() as server:
+        add_model(store, "enc", server.url, price_in=0.5)
+        spec = SimilaritySpec(embedder="enc")
+        found = estimate_similarity(store, spec)
+        assert (found.items, found.requests) == (5, 10) and found.cost is not None and found.cost > 0
+        server.faults.extend([Fault(delay=0), Fault(status=400)])
+        with pytest.raises(EngineError, match="could not embed"):
+            similarity(store, spec)
+        assert not all_rows(store, "similarities")
+        assert estimate_similarity(store, spec).requests == 6
+        assert similarity(store, spec).done == 5
+        texts = [text for r in server.requests for text in r.body["input"]]
+        assert len(texts) == 4 + 4 + 6 and len(set(texts)) == 10
+        assert len(set(texts[:4] + texts[8:])) == 10  # only the refused request was sent again

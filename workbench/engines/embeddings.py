@@ -60,18 +60,20 @@ class ApiEmbedder:
         self._endpoint.resume()
         # Endpoints refuse empty texts.
         flat = [mend(text.replace("\n", " ")) or " " for text in texts]
-        batches = [flat[i : i + self._batch] for i in range(0, len(flat), self._batch)]
+        tasks = [
+            asyncio.create_task(self._embed(flat[start : start + self._batch]))
+            for start in range(0, len(flat), self._batch)
+        ]
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._embed(batch)) for batch in batches]
-        except* Stopped:
+            return [vector for vectors in await asyncio.gather(*tasks) for vector in vectors]
+        except Stopped:
             raise self._endpoint.failure or EngineError(f"{self._endpoint.url} cannot be used") from None
-        except* Fault as faults:
-            fault = faults.exceptions[0]
+        except Fault as fault:
             raise EngineError(f"{self._endpoint.url} could not embed texts: {fault}") from None
-        except* EngineError as errors:
-            raise errors.exceptions[0] from None
-        return [vector for task in tasks for vector in task.result()]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self) -> None:
         await self._endpoint.close()

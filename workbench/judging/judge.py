@@ -27,7 +27,7 @@ from workbench.store import Store
 from workbench.text import plural
 
 #: Longest verdict in tokens by output form; a judge whose own settings allow more (it thinks first) gets that.
-MAX_TOKENS = {"text": 512, "json": 384}
+MAX_TOKENS = {"text": 512, "json": 256}
 #: Fewer stored verdicts than this say too little about the length of the next.
 ENOUGH_OBSERVED = 5
 
