@@ -62,6 +62,7 @@ def next_step(seen: Overview) -> Step:
             "workbench annotate    or: workbench judge --judge NAME --selection latest",
             "annotate",
         )
-    if seen.open_items and seen.votes:
-        return Step(f"Go on annotating: {seen.open_items:,} pairs are left for you.", "workbench annotate", "annotate")
+    if seen.open_items:
+        say = "Go on annotating" if seen.votes else "Annotate"
+        return Step(f"{say}: {seen.open_items:,} pairs are left for you.", "workbench annotate", "annotate")
     return Step("See who leads.", "workbench leaderboard", "leaderboard")

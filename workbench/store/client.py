@@ -21,7 +21,7 @@ import orjson
 from workbench import __version__, errors
 from workbench.errors import BadInput, StoreError, StoreGone
 from workbench.records import Row
-from workbench.store import location, wire
+from workbench.store import location, queries, wire
 from workbench.store.spawn import start_owner
 
 #: Rows and bytes sent in one insert at most: larger ones are cut, so that no single commit holds up the others.
@@ -278,9 +278,11 @@ class Store:
 
     def _same_program(self, sock: socket.socket, reply: wire.Header) -> bool:
         """True when the owner runs this program. An older or newer one is replaced if nobody else uses it."""
-        if reply.get("protocol") == wire.PROTOCOL and reply.get("version") == __version__:
+        same = reply.get("protocol") == wire.PROTOCOL and reply.get("version") == __version__
+        alone = reply.get("clients", 2) <= 1
+        if same and (not alone or reply.get("views") == queries.views_stamp()):
             return True
-        if reply.get("clients", 2) > 1:
+        if not alone:
             sock.close()
             raise StoreError(
                 f"the owner of {self.path} runs workbench {reply.get('version')}; this is {__version__}",

@@ -52,6 +52,12 @@ def views() -> dict[str, str]:
     return {p.stem: p.read_text("utf-8") for p in sorted((folder() / "views").glob("*.sql"))}
 
 
+def views_stamp() -> str:
+    """Changes whenever a view's file does: cheap enough to compare at every connection, unlike the text's hash."""
+    found = sorted((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in (folder() / "views").glob("*.sql"))
+    return hashlib.blake2b(repr(found).encode(), digest_size=16).hexdigest()
+
+
 def views_hash() -> str:
     text = "\0".join(f"{k}\0{v}" for k, v in views().items())
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

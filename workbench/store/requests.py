@@ -44,6 +44,8 @@ class Owner:
 
     database: Database
     writer: Writer
+    #: of the view files as they were when this owner started
+    views: str = field(default_factory=queries.views_stamp)
     started: float = field(default_factory=time.time)
     stopping: threading.Event = field(default_factory=threading.Event)
     readers: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(READERS))
@@ -96,15 +98,10 @@ def hello(owner: Owner, _sock: socket.socket, _request: Header, _body: bytes) ->
         "protocol": wire.PROTOCOL,
         "version": __version__,
         "schema": queries.schema_version(),
-        "sql": sql_hash(),
+        "views": owner.views,
         "pid": os.getpid(),
         "clients": len(owner.clients),
     }, b""
-
-
-def sql_hash() -> str:
-    """Which views this program has: two checkouts of one version may differ."""
-    return queries.views_hash()
 
 
 def insert(owner: Owner, _sock: socket.socket, request: Header, body: bytes) -> tuple[Header, bytes]:
