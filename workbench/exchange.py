@@ -73,7 +73,12 @@ async def exchange(
         EngineError: the engine can answer nothing.
         StoreError: results could not be saved for too long.
     """
-    feed = Feed(fresh, lambda: progress.cancelled, lambda: saver.stuck)
+
+    def hold() -> bool:
+        saver.check()  # here too: when nothing is in flight, no result comes to check after
+        return saver.stuck
+
+    feed = Feed(fresh, lambda: progress.cancelled, hold)
     results = engine.complete(feed)
     try:
         async for result in results:

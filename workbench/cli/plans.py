@@ -120,7 +120,7 @@ def demo(
     no_ui: Annotated[
         bool, typer.Option("--no-ui", help="Print the leaderboard instead of opening the terminal UI.")
     ] = False,
-    questions: Annotated[int, typer.Option("--questions", min=1, help="Questions to answer.")] = 24,
+    questions: Annotated[int, typer.Option("--questions", min=1, help="Questions to answer.")] = 20,
     as_json: Json = False,
 ) -> None:
     """From nothing to votes: sample questions, a small real model on this CPU, and the annotate screen."""

@@ -10,6 +10,7 @@ import importlib.metadata
 import os
 import secrets
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,11 +64,31 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
+def idle_cores(sample_s: float = 0.3) -> int:
+    """Cores that were idle during a short look, to the nearest whole one; all but one where that cannot be told."""
+    try:
+        before = _idle_ticks()
+        time.sleep(sample_s)
+        return round((_idle_ticks() - before) / os.sysconf("SC_CLK_TCK") / sample_s)
+    except (OSError, ValueError, IndexError):
+        return cores() - 1
+
+
+def _idle_ticks() -> int:
+    """Clock ticks all cores together have spent idle or waiting for a disk (``man 5 proc``)."""
+    fields = Path("/proc/stat").read_text("ascii").splitlines()[0].split()
+    return int(fields[4]) + int(fields[5])
+
+
 def thread_count() -> int:
-    """``$WORKBENCH_THREADS``, or all cores but one: with as many threads as busy cores llama.cpp collapses."""
+    """``$WORKBENCH_THREADS``, or as many as there are cores with nothing to do, but one at least.
+
+    llama.cpp's threads wait for one another at every layer: one that shares its core with another program slows all
+    of them (decoding on two cores, one of them busy: 53 tokens/s with two threads, 122 with one; both free: 204, 124).
+    """
     given = os.environ.get("WORKBENCH_THREADS")
     if not given:
-        return max(1, cores() - 1)
+        return max(1, min(cores(), idle_cores()))
     if not given.isdecimal() or int(given) < 1:
         raise BadInput(f"must be a number of threads, not '{given}'", field="WORKBENCH_THREADS")
     return int(given)
