@@ -25,7 +25,7 @@ from workbench.engines.registry import open_engine, params_hash
 from workbench.errors import BadInput, EngineError
 from workbench.exchange import Tally, exchange
 from workbench.progress import Estimate, Progress, Silent, StageReport
-from workbench.records import Model, Response, Row, stable_id
+from workbench.records import Model, Response, Row, stable_id, utcnow
 from workbench.scope import CHARS_PER_TOKEN, NO_LIMIT, check_questions, named_model, price
 from workbench.store import Store
 
@@ -232,12 +232,44 @@ def _answer(
         asked = dataclasses.replace(model, params={**model.params, "concurrency": spec.concurrency})
     progress.say(f"{model.model_id}: {len(todo):,} to answer")
     with Saver(store, progress) as saver:
-        asyncio.run(_converse(asked, todo, tally, progress, saver, job_id))
+        asyncio.run(_converse(asked, todo, _answered(store, asked), tally, progress, saver, job_id))
+    store.write("generate_forget_partial")
+
+
+Answered = dict[tuple[str, int], list[Result]]
+
+
+def _answered(store: Store, model: Model) -> Answered:
+    """Turns of earlier, unfinished conversations by (question, sample), from the first on without a gap."""
+    found: Answered = {}
+    for row in store.query("generate_partial", model=model.model_id, params_hash=params_hash(model)):
+        turns = found.setdefault((row["question_id"], row["sample"]), [])
+        if row["turn"] == len(turns) + 1:
+            kept = {name: row[name] for name in _KEPT}
+            turns.append(Result(key="", state="ok", **kept))
+    return found
+
+
+#: What of an answered turn is kept until its whole response is stored.
+_KEPT = ("text", "reasoning", "finish_reason", "prompt_tokens", "completion_tokens", "latency", "cost")
+
+
+def _partial(talk: Conversation, model: Model, digest: str) -> Row:
+    """The row of the turn that was answered last."""
+    turn = len(talk.results)
+    question_id, sample = talk.row["question_id"], talk.row["sample"]
+    kept = {name: getattr(talk.results[-1], name) for name in _KEPT}
+    return {
+        "partial_id": stable_id("partial", question_id, model.model_id, sample, digest, turn),
+        "question_id": question_id, "model_id": model.model_id, "sample": sample, "params_hash": digest, "turn": turn,
+        **kept, "created_at": utcnow(),
+    }  # fmt: skip
 
 
 async def _converse(
-    model: Model, todo: list[Row], tally: Tally, progress: Progress, saver: Saver, job_id: str | None
-) -> None:
+    model: Model, todo: list[Row], answered: Answered, tally: Tally, progress: Progress, saver: Saver,
+    job_id: str | None,
+) -> None:  # fmt: skip
     engine = open_engine(model)
     digest = params_hash(model)
     open_now: dict[str, Conversation] = {}
@@ -245,6 +277,7 @@ async def _converse(
     def fresh() -> Iterator[Request]:
         for number, row in enumerate(todo):
             talk = Conversation(str(number), row, _sampling(engine, model, row), model.params.get("system_prompt"))
+            talk.results += answered.get((row["question_id"], row["sample"]), [])[: len(row["turns"]) - 1]
             open_now[talk.key] = talk
             yield talk.request()
 
@@ -252,6 +285,7 @@ async def _converse(
         talk = open_now[result.key]
         talk.results.append(result)
         if turn_state(result) == "ok" and len(talk.results) < len(talk.row["turns"]):
+            saver.add("partial_turns", _partial(talk, model, digest))
             return [talk.request()]
         del open_now[result.key]
         response = _response(talk, model, engine, digest, job_id)

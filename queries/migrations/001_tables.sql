@@ -46,6 +46,25 @@ CREATE TABLE responses (
     created_at  TIMESTAMP NOT NULL
 );
 
+-- Answered turns of conversations that have not ended: kept so that a killed worker's paid turns are not asked again.
+-- Rows go once the whole response is stored.
+CREATE TABLE partial_turns (
+    partial_id  VARCHAR PRIMARY KEY,   -- hash of question, model, sample, params_hash and turn
+    question_id VARCHAR NOT NULL,
+    model_id    VARCHAR NOT NULL,
+    sample      INTEGER NOT NULL,
+    params_hash VARCHAR NOT NULL,
+    turn        INTEGER NOT NULL,      -- 1-based
+    text        VARCHAR NOT NULL,      -- the answer, raw
+    reasoning   VARCHAR,
+    finish_reason VARCHAR,
+    prompt_tokens BIGINT,
+    completion_tokens BIGINT,
+    latency     DOUBLE,                -- seconds
+    cost        DOUBLE,                -- US dollars
+    created_at  TIMESTAMP NOT NULL
+);
+
 CREATE TABLE similarities (
     question_id VARCHAR NOT NULL,
     response_a  VARCHAR NOT NULL,      -- the one whose model name sorts first

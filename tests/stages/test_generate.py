@@ -104,6 +104,30 @@ def test_a_failing_turn_keeps_the_turns_before_it(store: Store) -> None:
     assert report.failed == 1
 
 
+def test_a_paid_first_turn_is_not_asked_again(store: Store) -> None:
+    """Neither when the second turn is tried again, nor when a worker was killed between the two."""
+    add_questions(store, [["one", "and now?"], ["two", "and now?"]])
+    broken = True
+
+    def reply(body: dict[str, Any]) -> Reply:
+        last = body["messages"][-1]["content"]
+        return Reply("", finish_reason="stop") if broken and last == "and now?" else Reply(f"answer to {last}")
+
+    with FakeOpenAI(reply) as server:
+        add_model(store, "m", server.url)
+        assert generate(store, GenerateSpec(("m",))).states == {"error": 2}
+        assert store.sql("SELECT question_id, turn, text FROM partial_turns ORDER BY 1").dicts()[0]["turn"] == 1
+        sent = len(server.chats)
+        broken = False
+        assert generate(store, GenerateSpec(("m",), retry_failed=True)).states == {"ok": 2}
+        later = server.chats[sent:]
+        assert [body["messages"][-1]["content"] for body in later] == ["and now?"] * 2
+        assert all(body["messages"][1]["content"].startswith("answer to ") for body in later)
+    rows = [row for row in all_rows(store, "responses") if row["state"] == "ok"]
+    assert all(len(row["turns"]) == 2 for row in rows)
+    assert store.sql("SELECT count(*) FROM partial_turns").rows == [[0]]
+
+
 def test_faults_end_as_answers_or_states(store: Store) -> None:
     add_questions(store, TEN)
     faults = [
