@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -13,9 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import typer
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
-    from workbench.progress import Progress, StageReport
+    from workbench.progress import StageReport
     from workbench.store import Store
 
 
@@ -86,90 +83,6 @@ def note(text: str) -> None:
     from workbench.text import clean
 
     print(clean(text), file=sys.stderr)
-
-
-def terminal_progress() -> Progress:
-    """A bar with rate and ETA on a terminal, plain lines otherwise."""
-    if sys.stderr.isatty():
-        return BarProgress()
-    from workbench.worker import LogProgress
-
-    return LogProgress(patience_s=2.0)
-
-
-class BarProgress:
-    """Progress drawn on standard error, redrawn at most four times a second."""
-
-    cancelled = False
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self._console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[failures]}", style="red"),
-            console=self._console,
-            refresh_per_second=4,
-        )
-        self._task: TaskID | None = None
-        self._failed = 0
-        self._done = 0
-        self._began = 0.0
-
-    def start(self, label: str, total: int | None) -> None:
-        from workbench.text import one_line
-
-        self.finish()
-        self._failed = self._done = 0
-        self._began = time.monotonic()
-        self._bar.start()
-        self._task = self._bar.add_task(one_line(label, 40), total=total, rate="", failures="")
-
-    def advance(self, done: int = 1, *, failed: int = 0) -> None:
-        if self._task is None:
-            return
-        self._done += done
-        self._failed += failed
-        rate = self._done / max(time.monotonic() - self._began, 1e-9)
-        self._bar.update(
-            self._task,
-            advance=done,
-            rate=f"{rate:.1f}/s",
-            failures=f"{self._failed} failed" if self._failed else "",
-        )
-
-    def say(self, message: str, *, level: str = "info") -> None:
-        from rich.text import Text
-
-        from workbench.text import clean
-
-        style = {"error": "red", "warning": "yellow"}.get(level, "")
-        self._console.print(Text(clean(message), style=style))
-
-    def finish(self) -> None:
-        if self._task is not None:
-            self._bar.stop()
-            self._task = None
-
-
-def finish(progress: Progress) -> None:
-    if isinstance(progress, BarProgress):
-        progress.finish()
 
 
 def print_report(report: StageReport, *, as_json: bool) -> None:

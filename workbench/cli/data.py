@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.context import context, finish, note, print_json, print_table, terminal_progress
+from workbench.cli.context import context, note, print_json, print_table
+from workbench.cli.progress import terminal_progress
 from workbench.cli.running import DryRun, Json
 
 store_app = typer.Typer(help="The store's owner process: status, stop, path.", invoke_without_command=True)
@@ -63,15 +64,11 @@ def import_(
     for path in paths:
         if not path.exists():
             raise BadInput("no such file or folder", file=str(path))
-    progress = terminal_progress()
-    with context(ctx).open(create=True) as store:
-        try:
-            report = import_paths(
-                store, paths, format=format, map=mapping or None, bench=bench, model=model, id_prefix=id_prefix,
-                skip_bad=skip_bad, votes_by=votes_by, dry_run=dry_run, progress=progress,
-            )  # fmt: skip
-        finally:
-            finish(progress)
+    with context(ctx).open(create=True) as store, terminal_progress() as progress:
+        report = import_paths(
+            store, paths, format=format, map=mapping or None, bench=bench, model=model, id_prefix=id_prefix,
+            skip_bad=skip_bad, votes_by=votes_by, dry_run=dry_run, progress=progress,
+        )  # fmt: skip
     if as_json:
         print_json({"imported": report.imported, "rejected": report.rejected, "warnings": report.warnings})
         return

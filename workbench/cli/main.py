@@ -83,15 +83,13 @@ def main() -> None:
         code = app(args=store_first(sys.argv[1:]), standalone_mode=False) or 0
     except WorkbenchError as error:
         code = report(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # the parser turns the first into the second
         print("interrupted: what came back is stored; the same command continues", file=sys.stderr)
         code = 130
     except BrokenPipeError:
         # The reader of our output (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except typer.Abort:
-        code = 130
     except Exception as error:
         show = getattr(error, "show", None)  # a usage error of the parser: it knows how to print itself
         if show is None:

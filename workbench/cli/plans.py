@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli.context import context, finish, note, print_json, print_table, terminal_progress
+from workbench.cli.context import context, note, print_json, print_table
+from workbench.cli.progress import terminal_progress
 from workbench.cli.running import Detach, DryRun, Json
 
 if TYPE_CHECKING:
@@ -51,11 +52,8 @@ def run(
             else:
                 note(f"job {job_id} runs in the background; watch it with: workbench jobs log {job_id} --follow")
             return
-        progress = terminal_progress()
-        try:
+        with terminal_progress() as progress:
             summary = run_plan(store, found, progress)
-        finally:
-            finish(progress)
     print_summary(summary, as_json=as_json)
     if not summary.ok:
         raise typer.Exit(1)
@@ -127,12 +125,8 @@ def demo(
     from workbench.demo import demo_plan
     from workbench.pipeline import run_plan
 
-    with context(ctx).open(create=True) as store:
-        progress = terminal_progress()
-        try:
-            summary = run_plan(store, demo_plan(questions), progress)
-        finally:
-            finish(progress)
+    with context(ctx).open(create=True) as store, terminal_progress() as progress:
+        summary = run_plan(store, demo_plan(questions), progress)
     if no_ui or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
         print_summary(summary, as_json=as_json)
         note("open the terminal UI with: workbench")

@@ -6,15 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.cli.context import (
-    context,
-    finish,
-    note,
-    print_json,
-    print_report,
-    print_table,
-    terminal_progress,
-)
+from workbench.cli.context import context, note, print_json, print_report, print_table
+from workbench.cli.progress import terminal_progress
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Run in the background; see: workbench jobs.")]
@@ -60,11 +53,8 @@ def go(ctx: typer.Context, kind: str, values: dict[str, Any], *, detach: bool, d
             else:
                 note(f"job {job_id} runs in the background; watch it with: workbench jobs log {job_id} --follow")
         else:
-            progress = terminal_progress()
-            try:
+            with terminal_progress() as progress:
                 report = run_here(store, kind, spec, progress)
-            finally:
-                finish(progress)
             print_report(report, as_json=as_json)
             if report.states.get("error"):
                 raise typer.Exit(1)

@@ -102,16 +102,7 @@ def permutation_elo(
         table = _Table(len(battles.models), some, settings)
         table.play(battles, np.ascontiguousarray(orders.T))
         final[first : first + some] = table.ratings()
-    lower, upper = percentiles(final, level)
-    return replace(
-        _ratings("elo_permutation", battles, np.median(final, axis=0)),
-        lower=lower,
-        upper=upper,
-        interval=interval_text(level, rounds, seed, "of random orders (not a sampling interval)"),
-        level=level,
-        rounds=rounds,
-        seed=seed,
-    )
+    return _medians("elo_permutation", battles, final, level, seed, "of random orders (not a sampling interval)")
 
 
 def bootstrap_elo(
@@ -141,18 +132,9 @@ def bootstrap_elo(
     table = _Table(len(battles.models), rounds, settings)
     for orders in (_shuffled if random_order else _in_order)(battles, rounds, rng):
         table.play(battles, orders)
-    final = table.ratings()
-    lower, upper = percentiles(final, level)
     order = "random order" if random_order else "the order decided"
-    return replace(
-        _ratings("elo_bootstrap", battles, np.median(final, axis=0)),
-        lower=lower,
-        upper=upper,
-        interval=interval_text(level, rounds, seed, f"bootstrap by question, in {order}"),
-        level=level,
-        rounds=rounds,
-        seed=seed,
-    )
+    how = f"bootstrap by question, in {order}"
+    return _medians("elo_bootstrap", battles, table.ratings(), level, seed, how)
 
 
 def elo_interval(
@@ -166,6 +148,21 @@ def elo_interval(
     """Online ratings, with the interval of ``bootstrap_elo``, both in the order decided."""
     boot = bootstrap_elo(battles, rounds=rounds, seed=seed, level=level, settings=settings, random_order=False)
     return replace(boot, method="elo", rating=online_elo(battles, settings).rating)
+
+
+def _medians(method: str, battles: Battles, final: FloatArray, level: float, seed: int, how: str) -> Ratings:
+    """Median of each column of ``final`` (rounds × models), and the percentiles around it."""
+    lower, upper = percentiles(final, level)
+    rounds = len(final)
+    return replace(
+        _ratings(method, battles, np.median(final, axis=0)),
+        lower=lower,
+        upper=upper,
+        interval=interval_text(level, rounds, seed, how),
+        level=level,
+        rounds=rounds,
+        seed=seed,
+    )
 
 
 def _ratings(method: str, battles: Battles, rating: FloatArray) -> Ratings:
