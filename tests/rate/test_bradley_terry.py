@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.rate.data import mad_battles
@@ -150,6 +150,13 @@ def test_interval_equals_resampling_rows(questions: int) -> None:
 
 
 @given(battles())
+# A resample without the middle battle falls in two, with wins and losses on both sides of the gap.
+@example(
+    Battles(
+        ("m0", "m1", "m2", "m3"), np.array([2, 1, 3, 3]), np.array([3, 2, 0, 0]), np.array([0.5, 0.5, 0.5, 0.0]),
+        np.array([0, 1, 1, 2]),
+    )
+)  # fmt: skip
 @settings(max_examples=25, deadline=None)
 def test_rounds_equal_fits_from_scratch(battles: Battles) -> None:
     """Whatever the resample (empty pairs, separated, in pieces), its fit is the optimum, by the other method too."""

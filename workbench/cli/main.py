@@ -56,6 +56,9 @@ for group in (running, data, modelling, tables, annotating, plans):
     group.register(app)
 
 
+INTERRUPTED = 130
+
+
 def store_first(arguments: list[str]) -> list[str]:
     """``--store PATH`` may stand anywhere: moved before the command, where it is parsed."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
@@ -83,9 +86,8 @@ def main() -> None:
         code = app(args=store_first(sys.argv[1:]), standalone_mode=False) or 0
     except WorkbenchError as error:
         code = report(error)
-    except (KeyboardInterrupt, typer.Abort):  # the parser turns the first into the second
-        print("interrupted: what came back is stored; the same command continues", file=sys.stderr)
-        code = 130
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -96,6 +98,8 @@ def main() -> None:
             raise
         show()
         code = getattr(error, "exit_code", 2)
+    if code == INTERRUPTED:  # the parser may also have turned Ctrl-C into this code by itself
+        print("interrupted: what came back is stored; the same command continues", file=sys.stderr)
     sys.exit(code)
 
 

@@ -204,6 +204,12 @@ def draw_uniform(n: int, how_many: IntArray, rng: np.random.Generator) -> FloatA
     return np.bincount(drawn, minlength=rounds * n).reshape(rounds, n).astype(float)
 
 
+def blocks(indices: IntArray, size: int) -> Iterator[IntArray]:
+    """The indices, at most ``size`` at a time."""
+    for first in range(0, len(indices), size):
+        yield indices[first : first + size]
+
+
 def fit_rounds(
     table: PairTable,
     won: FloatArray,
@@ -235,11 +241,14 @@ def fit_rounds(
     losses = sums.over_first(lost) + sums.over_second(won)
     # A model that lost (or won) nothing drifts ever further out: it has no maximum, whatever the last step was.
     settled &= ((gains > 0) & (losses > 0) | (always > 0)).all(axis=0)
-    hard = np.flatnonzero(~settled)
-    regularised = 0
     size = max(1, CELLS // max(k * k, 1))
-    for first in range(0, len(hard), size):
-        some = hard[first : first + size]
+    # Where every pair was won both ways the maximum of the full data carries over. Elsewhere the models of a resample
+    # may have fallen apart: its steps end somewhere, but where depends on the start.
+    for some in blocks(np.flatnonzero(settled & ((won == 0) | (lost == 0)).any(axis=0)), size):
+        sound = has_maximum(table, won[:, some], lost[:, some], component) | (always > 0)
+        settled[some] = sound.all(axis=0)
+    regularised = 0
+    for some in blocks(np.flatnonzero(~settled), size):
         lacking = ~has_maximum(table, won[:, some], lost[:, some], component)
         regularised += int((lacking & (always == 0)).any(axis=0).sum())
         priors = np.where(lacking, PRIOR, always)
