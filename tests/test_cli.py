@@ -214,6 +214,15 @@ def test_endpoints_that_cannot_be_used(served: Cli) -> None:
             assert b"sk-wrong-key-123" not in path.read_bytes(), f"the key was written to {path.name}"
 
 
+def test_an_error_is_said_once_and_groups_take_json(served: Cli) -> None:
+    assert served.error("generate", "--models", "nope").count("unknown model") == 1
+    assert served.json("jobs")[0]["state"] == "failed"
+    assert served.json("store")["rows"]["jobs"] == 1
+    assert [m["model_id"] for m in served.json("models")] == [m["model_id"] for m in served.json("models", "list")]
+    assert "jobs list --json" in served.error("jobs", "--json", "list")
+    assert "comma" in served.error("models", "add", "a,b", "--base-url", "http://localhost/v1")
+
+
 def test_store_option_may_stand_anywhere(cli: Cli) -> None:
     cli.run("models", "list")
     done = subprocess.run(

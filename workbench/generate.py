@@ -93,7 +93,8 @@ def generate(
                 try:
                     _answer(store, model, spec, todo[model.model_id], tally, progress, job_id)
                 except EngineError as error:
-                    progress.say(f"{model.model_id}: {error.message}", level="error")
+                    if len(models) > 1:  # of one model the caller says it
+                        progress.say(f"{model.model_id}: {error.message}", level="error")
                     failures.append(error)
     if failures:
         raise failures[0]

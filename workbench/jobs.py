@@ -196,6 +196,10 @@ class JobProgress:
 
     def say(self, message: str, *, level: str = "info") -> None:
         self._shown.say(message, level=level)
+        self.keep(message, level=level)
+
+    def keep(self, message: str, *, level: str = "info") -> None:
+        """Add a message to the job's events without showing it."""
         now = utcnow()
         self._events += 1
         event_id = stable_id(self._job_id, self._events, now.isoformat())

@@ -36,7 +36,7 @@ def execute(store: Store, job_id: str, shown: Progress) -> list[StageReport]:
             jobs.end(store, job_id, "cancelled", "interrupted; run it again to continue")
             raise
         except WorkbenchError as error:
-            progress.say(error.message, level="error")
+            progress.keep(error.message, level="error")  # whoever called says it
             jobs.end(store, job_id, "failed", error.message)
             raise
         except BaseException as error:

@@ -219,6 +219,19 @@ def test_snapshot_opens_in_plain_duckdb_while_the_store_is_in_use(store: Store, 
         store.snapshot(tmp_path / "nowhere" / "copy.duckdb")
 
 
+def test_a_snapshot_never_replaces_the_store_itself(store: Store, tmp_path: Path) -> None:
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(store.path)
+    for out in (store.path, link):
+        with pytest.raises(BadInput, match="the store itself"):
+            store.snapshot(out, force=True)
+
+
+def test_times_with_a_zone_come_back_as_text(store: Store) -> None:
+    row = store.sql("SELECT TIMESTAMPTZ '2020-01-02 03:04:05+00' AS t, 7 AS t, [now()] AS l; -- end").rows[0]
+    assert row[:2] == ["2020-01-02 03:04:05+00", 7] and row[2].startswith("[")
+
+
 def test_a_store_of_a_newer_version_is_refused(store_path: Path) -> None:
     with open_store(store_path) as opened:
         opened.stop_owner()
@@ -245,6 +258,10 @@ def test_what_is_not_a_store_is_refused(tmp_path: Path) -> None:
     text.write_text("these are notes\n" * 500)
     with pytest.raises(StoreError, match="not a DuckDB file"):
         open_store(text)
+    questions = tmp_path / "question.jsonl"  # DuckDB alone would open it, as a view in memory
+    questions.write_text('{"question_id": 1, "turns": ["Hi"]}\n')
+    with pytest.raises(StoreError, match="not a DuckDB file"):
+        open_store(questions)
     with pytest.raises(BadInput, match="directory"):
         open_store(tmp_path)
     with pytest.raises(BadInput, match="no store"):

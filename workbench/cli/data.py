@@ -9,7 +9,7 @@ import typer
 
 from workbench.cli.context import context, note, print_json, print_table
 from workbench.cli.progress import terminal_progress
-from workbench.cli.running import DryRun, Json
+from workbench.cli.running import DryRun, Json, alone
 
 store_app = typer.Typer(help="The store's owner process: status, stop, path.", invoke_without_command=True)
 
@@ -134,9 +134,9 @@ def snapshot(
 
 
 @store_app.callback()
-def store_top(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        store_status(ctx)
+def store_top(ctx: typer.Context, as_json: Json = False) -> None:
+    if alone(ctx, as_json=as_json):
+        store_status(ctx, as_json=as_json)
 
 
 @store_app.command("status")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench.cli.context import context, note, print_json, print_table
-from workbench.cli.running import Json
+from workbench.cli.running import Json, alone
 
 models_app = typer.Typer(help="Add, list and remove models.", invoke_without_command=True)
 
@@ -17,9 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 @models_app.callback()
-def models_top(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        models_list(ctx)
+def models_top(ctx: typer.Context, as_json: Json = False) -> None:
+    if alone(ctx, as_json=as_json):
+        models_list(ctx, as_json=as_json)
 
 
 @models_app.command(

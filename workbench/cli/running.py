@@ -29,6 +29,17 @@ def register(app: typer.Typer) -> None:
     app.add_typer(jobs_app, name="jobs")
 
 
+def alone(ctx: typer.Context, *, as_json: bool) -> bool:
+    """Whether a group such as ``jobs`` was named without a command, so that it shows its list."""
+    from workbench.errors import BadInput
+
+    if ctx.invoked_subcommand is None:
+        return True
+    if as_json:
+        raise BadInput(f"--json goes after the command: {ctx.info_name} {ctx.invoked_subcommand} --json")
+    return False
+
+
 def names(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
@@ -181,9 +192,9 @@ def judge(
 
 
 @jobs_app.callback()
-def jobs_top(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        jobs_list(ctx)
+def jobs_top(ctx: typer.Context, as_json: Json = False) -> None:
+    if alone(ctx, as_json=as_json):
+        jobs_list(ctx, as_json=as_json)
 
 
 @jobs_app.command("list")

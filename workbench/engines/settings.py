@@ -110,6 +110,8 @@ def validate_model(model: Model) -> None:
         raise Unknown("engine", model.engine, ENGINES)
     if model.engine == "import":
         return  # whatever the file said about it
+    if "," in model.model_id:
+        raise BadInput("must not hold a comma: --models separates names with it", field="name")
     if model.engine == "api":
         check_url(model.endpoint)
     elif model.endpoint is not None:

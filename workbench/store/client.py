@@ -164,6 +164,8 @@ class Store:
             BadInput: the file exists, or its folder does not.
         """
         out = out.expanduser().absolute()
+        if out.exists() and out.samefile(self.path):
+            raise BadInput("this is the store itself", file=str(out), hint="choose another name for the copy")
         if out.exists() and not force:
             raise BadInput("this file exists", file=str(out), hint="choose another name, or add --force")
         if not out.parent.is_dir():

@@ -46,6 +46,9 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
         # Checkpoints stall the writer, longer as the file grows. A longer log costs only the next open after a crash.
         "checkpoint_threshold": "128MB",
     }
+    if is_another_format(path):
+        # DuckDB would show a JSON or CSV file as a view in memory, where all that is written is lost.
+        raise StoreError(f"{path} is not a DuckDB file", hint="name another file with --store")
     try:
         con = duckdb.connect(str(path), config=config)
     except duckdb.Error as error:
@@ -53,6 +56,16 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     con.execute("SET TimeZone='UTC'")
     con.execute("SET lock_configuration=true")
     return con
+
+
+def is_another_format(path: Path) -> bool:
+    """Whether the file holds something and has not DuckDB's mark, four bytes at offset 8."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError:  # not there yet, or unreadable: opening it says so
+        return False
+    return bool(start) and start[8:] != b"DUCK"
 
 
 def open_error(path: Path, error: duckdb.Error) -> StoreError:
@@ -235,6 +248,12 @@ class Database:
         try:
             cursor.execute(statements[0])
             columns = described(cursor)
+            if any("WITH TIME ZONE" in kind for _, kind in columns):
+                # Python would need pytz for these: the engine writes them as text.
+                texts = ", ".join(
+                    f"#{i}::VARCHAR" if "WITH TIME ZONE" in kind else f"#{i}" for i, (_, kind) in enumerate(columns, 1)
+                )
+                cursor.execute(f"SELECT {texts} FROM query($text)", {"text": statements[0].query})
             rows = cursor.fetchmany(limit + 1)
             return columns, rows[:limit], len(rows) > limit
         except duckdb.InterruptException:
