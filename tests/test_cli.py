@@ -219,6 +219,9 @@ def test_an_error_is_said_once_and_groups_take_json(served: Cli) -> None:
     assert served.json("jobs")[0]["state"] == "failed"
     assert served.json("store")["rows"]["jobs"] == 1
     assert [m["model_id"] for m in served.json("models")] == [m["model_id"] for m in served.json("models", "list")]
+    assert "name too long" in served.error("import", "a" * 300).lower()
+    assert served.json("sql", "-- how many\nSELECT 1 AS one;") == [{"one": 1}]
+    assert "--jsno" in served.error("sql", "SELECT 1", "--jsno")
     assert "jobs list --json" in served.error("jobs", "--json", "list")
     assert "comma" in served.error("models", "add", "a,b", "--base-url", "http://localhost/v1")
 

@@ -17,7 +17,10 @@ store_app = typer.Typer(help="The store's owner process: status, stop, path.", i
 def register(app: typer.Typer) -> None:
     app.command("import", epilog="Example: workbench import question.jsonl model_answer/*.jsonl")(import_)
     app.command(epilog="Example: workbench export responses --format parquet -o responses.parquet")(export)
-    app.command(epilog='Example: workbench sql "SELECT model_id, count(*) AS n FROM responses GROUP BY ALL"')(sql)
+    app.command(
+        epilog='Example: workbench sql "SELECT model_id, count(*) AS n FROM responses GROUP BY ALL"',
+        context_settings={"ignore_unknown_options": True},  # a statement may begin with a comment
+    )(sql)
     app.command(epilog="Example: workbench snapshot copy.duckdb && duckdb copy.duckdb")(snapshot)
     app.add_typer(store_app, name="store")
 

@@ -92,6 +92,9 @@ def main() -> None:
         # The reader of our output (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        # A file or folder that the system refuses: no permission, too long a name, a full disk.
+        code = report(WorkbenchError(f"{error.filename or 'input/output'}: {error.strerror or error}"))
     except Exception as error:
         show = getattr(error, "show", None)  # a usage error of the parser: it knows how to print itself
         if show is None:
