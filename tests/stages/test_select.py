@@ -135,9 +135,8 @@ def test_real_answers_as_the_published_rule_picks_them(
     store: Store, shared_data: Path, which: int, diversity: float
 ) -> None:
     """Filters and greedy choice of the compat reading against the rule written out plainly in Python."""
-    from workbench.engines.registry import BUILTIN_EMBEDDERS, open_embedder
-
     from tests.stages.test_select_rule import published
+    from workbench.engines.registry import BUILTIN_EMBEDDERS, open_embedder
     from workbench.similarity.cache import text_key
     from workbench.similarity.embedding import embedding_cache
 
