@@ -57,6 +57,8 @@ def save_model(store: Store, model: Model, *, replace: bool = False) -> bool:
 def remove_model(store: Store, name: str) -> None:
     """Forget a model's settings. Raises Unknown, or BadInput when answers or judgments by it are stored."""
     rows: list[Row] = store.query("models")
+    if name in BUILTIN_MODELS and name not in {row["model_id"] for row in rows}:
+        raise BadInput(f"model '{name}' is built in", hint="it cannot be removed, and costs nothing while unused")
     for row in rows:
         if row["model_id"] == name:
             if row["responses"] or row["judgments"]:

@@ -59,7 +59,10 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def is_another_format(path: Path) -> bool:
-    """Whether the file holds something and has not DuckDB's mark, four bytes at offset 8."""
+    """Whether the file holds something and has not DuckDB's mark, four bytes at offset 8.
+
+    Only to be called before DuckDB has the file open: closing it afterwards would drop DuckDB's lock.
+    """
     try:
         with path.open("rb") as file:
             start = file.read(12)
