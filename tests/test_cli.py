@@ -112,6 +112,7 @@ def test_second_turn_saw_the_first_answer(served: Cli) -> None:
 
 def test_a_detached_job_runs_and_can_be_followed(served: Cli) -> None:
     job_id = served.json("generate", "--models", "one", "--detach")["job_id"]
+    assert served.json("jobs", "wait", job_id)["state"] == "done"
     log = served.run("jobs", "log", job_id, "--follow")
     assert "done" in log.stderr
     assert served.json("sql", "SELECT count(*) AS n FROM responses") == [{"n": 4}]

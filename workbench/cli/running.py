@@ -222,6 +222,21 @@ def jobs_cancel(ctx: typer.Context, job_id: str) -> None:
     note(f"job {job_id} was asked to stop" if asked else f"job {job_id} has ended already ({state})")
 
 
+@jobs_app.command("wait")
+def jobs_wait(ctx: typer.Context, job_id: str, as_json: Json = False) -> None:
+    """Wait until a job has ended. Exit code 0 if it is done, 1 if it failed or was cancelled."""
+    from workbench import jobs
+
+    with context(ctx).open() as store:
+        job = jobs.wait(store, job_id)
+    if as_json:
+        print_json(job)
+    else:
+        note(f"{job['state']}: {job['message'] or ''}")
+    if job["state"] != "done":
+        raise typer.Exit(1)
+
+
 @jobs_app.command("log")
 def jobs_log(
     ctx: typer.Context,
