@@ -120,6 +120,10 @@ def test_ad_hoc_sql_says_when_rows_were_cut(store: Store) -> None:
     assert not store.sql("SELECT * FROM range(10)", limit=10).truncated
 
 
+def test_wide_integers_keep_their_digits(store: Store) -> None:
+    assert store.sql("SELECT 99999999999999999999::HUGEINT AS h, sum(1) AS s").rows == [[99999999999999999999, 1]]
+
+
 def test_same_column_names_are_kept_apart(store: Store) -> None:
     assert store.sql("SELECT 1 AS a, 2 AS a, 3 AS b").dicts() == [{"a": 1, "a_2": 2, "b": 3}]
 

@@ -7,6 +7,7 @@ made here, inserts ignore what is there already, and named writes say the same t
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -145,10 +146,12 @@ class Store:
         request = {"op": "sql", "text": text, "limit": limit, "timeout_s": timeout_s}
         reply, body = self._ask(request)
         columns = reply["columns"]
+        # orjson makes floats of integers beyond 64 bits; the standard library keeps every digit, but is slower.
+        wide = any("HUGEINT" in c[1] or "BIGNUM" in c[1] for c in columns)
         return SqlResult(
             tuple(c[0] for c in columns),
             tuple(c[1] for c in columns),
-            orjson.loads(body),
+            json.loads(body) if wide else orjson.loads(body),
             bool(reply["truncated"]),
         )
 
