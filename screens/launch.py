@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Key
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -21,6 +22,7 @@ from screens.widgets.choices import Choices
 from screens.widgets.line_input import LineInput
 from screens.widgets.pages import steady
 from workbench.errors import BadInput
+from workbench.protocol_names import BUILT_IN, chosen
 from workbench.text import one_line
 
 if TYPE_CHECKING:
@@ -30,14 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One line of a form. ``kind``: text, whole, number or names (separated by commas). ``hint`` may hold
-    ``{benches}``, ``{models}``, ``{selections}``, ``{embedders}``, filled in with what there is."""
+    """One line of a form. ``kind``: text, word, whole, number, turns, protocol or models. ``names`` are offered while
+    one of them is typed; ``hint`` may hold ``{names}``, and ``{benches}``, ``{models}``, ``{selections}``,
+    ``{embedders}``, filled in with what there is."""
 
     name: str
     title: str
     kind: str = "text"
     default: str = ""
     hint: str = ""
+    names: tuple[str, ...] = ()
 
 
 _ASKED = Field("models", "Models", "models", hint="space: choose; tab: go on")
@@ -54,15 +58,21 @@ FORMS: dict[str, tuple[Field, ...]] = {
     ),
     "similarity": (_EMBEDDER, _MODELS, _BENCH, _LIMIT),
     "select": (
+        Field("method", "Method", "word", "mad", names=("mad", "label-next"),
+              hint="mad: where answers are least alike; label-next: what a vote would teach most"),
         Field("top_k", "Top k", "whole", "10", "items for each pair of models"),
-        Field("diversity", "λ", "number", "0.0", "weight of unlikeness among chosen questions; 0: none"),
+        Field("diversity", "λ", "number", "0.0", "mad: weight of unlikeness among chosen questions; 0: none"),
+        Field("goal", "Goal", "word", "ranking", names=("ranking", "disagreement", "both"),
+              hint="label-next: {names}"),
+        Field("items", "Items", "whole", hint="label-next: items over all pairs; empty: top k for each pair"),
         _EMBEDDER, _MODELS, _BENCH,
         Field("control", "Control", "whole", "0", "random items a pair besides"),
         Field("name", "Name", hint="what to call this selection"),
     ),
     "judge": (
         Field("judge", "Judge", hint="{models}"),
-        Field("protocol", "Protocol", default="pairwise-all", hint="pairwise-all, pairwise-baseline or single"),
+        Field("protocol", "Protocol", "protocol", "pairwise-all", "{names}; or rubric:FILE, user:FILE; right: complete",
+              tuple(BUILT_IN)),
         Field("baseline", "Baseline", hint="model the others are compared with (pairwise-baseline)"),
         _MODELS,
         Field("selection", "Selection", hint="only its pairs; known: {selections}"),
@@ -81,25 +91,29 @@ SAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Names that a form can offer. ``answering`` are models with answers, ``askable`` those that can be asked."""
+    """Names that a form can offer. ``answering`` are models with answers, ``askable`` those that can be asked for more,
+    ``judging`` these and juries."""
 
     benches: tuple[str, ...]
     answering: tuple[str, ...]
     askable: tuple[str, ...]
+    judging: tuple[str, ...]
     selections: tuple[str, ...]
     embedders: tuple[str, ...]
 
 
 def known_names(store: Store) -> Known:
+    from workbench.engines.juries import is_jury
     from workbench.engines.registry import BUILTIN_EMBEDDERS
     from workbench.models import known_models
 
     found: dict[str, list[str]] = {}
     for row in store.query("ui_names"):
         found.setdefault(row["what"], []).append(row["name"])
-    askable = [name for name, model in known_models(store).items() if model.engine != "import"]
+    judging = {name: model for name, model in known_models(store).items() if model.engine != "import"}
+    askable = [name for name, model in judging.items() if not is_jury(model)]
     return Known(
-        tuple(found.get("bench", ())), tuple(found.get("model", ())), tuple(askable),
+        tuple(found.get("bench", ())), tuple(found.get("model", ())), tuple(askable), tuple(judging),
         tuple(found.get("selection", ())), tuple(BUILTIN_EMBEDDERS),
     )  # fmt: skip
 
@@ -118,6 +132,10 @@ def parse_field(field: Field, text: str) -> Any:
             return int(text)
         if field.kind == "number":
             return float(text)
+        if field.kind == "word":
+            return text.replace("_", "-")
+        if field.kind == "protocol":
+            return chosen(text)
         if field.kind == "turns":
             return tuple(int(part) for part in text.split(","))
     except ValueError:
@@ -163,7 +181,6 @@ class LaunchScreen(WorkbenchScreen):
     TOP = "jobs"
     BINDINGS = bindings("launch")
     CSS_PATH = "launch.tcss"
-    INPUT_KINDS: ClassVar[frozenset[str]] = frozenset({"text", "whole", "number", "turns"})
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -179,7 +196,8 @@ class LaunchScreen(WorkbenchScreen):
                     if field.kind == "models":
                         yield Choices(id=field.name)
                     else:
-                        yield LineInput(field.default, id=field.name)
+                        names = SuggestFromList(field.names) if field.names else None
+                        yield LineInput(field.default, id=field.name, suggester=names)
                 if field.hint:
                     yield Static("", id=f"hint-{field.name}", classes="hint")
 
@@ -190,8 +208,9 @@ class LaunchScreen(WorkbenchScreen):
 
     def _offer(self, known: Known) -> None:
         """Fill in what there is to choose from."""
+        asked = known.askable if self._kind == "generate" else known.judging
         listed = {
-            "benches": _listed(known.benches), "models": _listed(known.askable),
+            "benches": _listed(known.benches), "models": _listed(asked),
             "selections": _listed(("latest", *known.selections)), "embedders": _listed(known.embedders),
         }  # fmt: skip
         for field in FORMS[self._kind]:
@@ -199,7 +218,7 @@ class LaunchScreen(WorkbenchScreen):
                 names = known.askable if self._kind == "generate" else known.answering
                 self.query_one(f"#{field.name}", Choices).offer(names)
             if field.hint:
-                hint = field.hint.format(**listed)
+                hint = field.hint.format(**listed, names=", ".join(field.names))
                 self.query_one(f"#hint-{field.name}", Static).update(Content(hint))
         self.query("Choices, LineInput").first().focus()
 

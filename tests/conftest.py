@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+import uvloop
 
 from workbench.store import Store, open_store
 
@@ -18,6 +20,13 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests of engines run on the loop that stages use (``workbench.engines.event_loop``), the rest on asyncio's."""
+    if item.path.is_relative_to(REPOSITORY / "tests" / "engines"):
+        return {"uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture(autouse=True, scope="session")

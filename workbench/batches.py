@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -67,6 +67,7 @@ class Saver:
         self._failure: StoreError | None = None
         self._failing_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
+        self._then: list[Callable[[], None]] = []
 
     # -- for the stage -----------------------------------------------------------------------------
 
@@ -78,6 +79,10 @@ class Saver:
             self._waiting.append((table, row))
             if len(self._waiting) in (1, self._rows):
                 self._changed.notify()
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Have something called when the block was left without an error and everything is saved."""
+        self._then.append(call)
 
     @property
     def stuck(self) -> bool:
@@ -106,6 +111,8 @@ class Saver:
             raise self._spool(unsaved) from (error or self._failure)
         if interrupted:
             raise KeyboardInterrupt
+        for call in self._then if error is None else ():
+            call()
 
     def _close(self) -> bool:
         """Let the thread finish. Returns whether Ctrl-C came meanwhile (the second one ends the retries)."""

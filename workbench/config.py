@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput, Unknown
+from workbench.toml_files import read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,7 @@ def load_settings() -> Settings:
         BadInput: the file is not TOML, has an unknown key, or a value of the wrong type.
     """
     path = settings_path()
-    try:
-        given = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        given = {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot be read: {error}", file=str(path)) from None
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"not valid TOML: {error}", file=str(path)) from None
+    given = read_toml(path) if path.exists() else {}
     defaults = Settings()
     known = {f.name: type(getattr(defaults, f.name)) for f in fields(Settings)}
     values: dict[str, Any] = {}

@@ -20,7 +20,10 @@ from typing import Any
 
 from workbench.batches import Saver, recover
 from workbench.claims import claim
-from workbench.engines.protocol import Engine, Message, Request, Result, Sampling
+from workbench.engines import event_loop
+from workbench.engines.batch import check_batch, open_batch_engine, scope_of
+from workbench.engines.pricing import batch_prices
+from workbench.engines.protocol import Engine, Keeping, Message, Request, Result, Sampling
 from workbench.engines.registry import open_engine, params_hash
 from workbench.engines.spending import prices
 from workbench.errors import BadInput, EngineError
@@ -50,9 +53,9 @@ class GenerateSpec:
     ``samples`` answers are drawn a question; ``retry_failed`` asks again what is recorded as failed (the failure stays
     in the store, the new attempt is a row of its own); ``concurrency`` goes before the model's own.
     ``max_cost`` (US dollars, over all models of this run) stops the run before it would be passed; ``log_requests``
-    logs requests under ``STORE.files/logs``, ``log_bodies`` what was said in them too.
-    ``max_cost`` (US dollars, over all models of this run) stops the run before it would be passed; ``log_requests``
-    logs requests under ``STORE.files/logs``, ``log_bodies`` what was said in them too.
+    logs requests under ``STORE.files/logs``, ``log_bodies`` what was said in them too. ``batch`` asks through the
+    endpoints' Batch API, all models at once; without ``wait`` what is answered there is collected, what is new
+    submitted, and the rest left for the next run.
     """
 
     models: tuple[str, ...]
@@ -66,6 +69,8 @@ class GenerateSpec:
     max_cost: float | None = None
     log_requests: bool = False
     log_bodies: bool = False
+    batch: bool = False
+    wait: bool = True
 
 
 def generate(
@@ -97,7 +102,10 @@ def generate(
         tally.total = sum(map(len, todo.values()))
         tally.already = wanted - tally.total
         progress.start("generate", tally.total)
-        for model in models:
+        if spec.batch:
+            asked = [model for model in models if todo[model.model_id]]
+            failures += _answer_in_batches(store, asked, spec, todo, tally, progress, job_id)
+        for model in models if not spec.batch else ():
             if todo[model.model_id] and not progress.cancelled:
                 store.insert("models", [model.row()])
                 try:
@@ -129,7 +137,7 @@ def estimate_generate(store: Store, spec: GenerateSpec) -> Estimate:
             requests += len(row["turns"])
             into += _prompt_tokens(row["turns"], model, length)
             out += len(row["turns"]) * length
-        part = price(model.params, into, out)
+        part = price(batch_prices(model.params) if spec.batch else model.params, into, out)
         cost = None if cost is None or part is None else cost + part
         prompt, completion = prompt + into, completion + out
     already = _wanted(store, spec) * len(models) - items
@@ -160,6 +168,8 @@ def _check(store: Store, spec: GenerateSpec) -> list[Model]:
     if spec.concurrency is not None and spec.concurrency < 1:
         raise BadInput(f"must be at least 1, not {spec.concurrency}", field="concurrency")
     models = [named_model(store, name) for name in dict.fromkeys(spec.models)]
+    for model in models:
+        check_batch(model, batch=spec.batch, wait=spec.wait)
     if spec.max_cost is not None:
         for model in models:
             prices(model.params, model.model_id)
@@ -221,7 +231,8 @@ class Conversation:
         for asked, result in zip(self.row["turns"], self.results, strict=False):
             messages += [Message("user", asked), Message("assistant", result.text)]
         messages.append(Message("user", self.row["turns"][len(self.results)]))
-        return Request(self.key, tuple(messages), self.sampling)
+        place = (self.row["question_id"], self.row["sample"], self.row["attempt"], len(self.results))
+        return Request(self.key, tuple(messages), self.sampling, name=stable_id("turn", *place))
 
 
 def turn_state(result: Result) -> str:
@@ -246,8 +257,42 @@ def _answer(
         asked = dataclasses.replace(model, params={**model.params, "concurrency": spec.concurrency})
     progress.say(f"{model.model_id}: {len(todo):,} to answer")
     with Saver(store, progress) as saver:
-        asyncio.run(_converse(asked, todo, _answered(store, asked), tally, progress, saver, job_id))
+        engine = open_engine(asked)
+        event_loop.run(_converse(engine, asked, todo, _answered(store, asked), tally, progress, saver, job_id))
     store.write("generate_forget_partial")
+
+
+def _answer_in_batches(
+    store: Store, models: Sequence[Model], spec: GenerateSpec, todo: Mapping[str, list[Row]], tally: Tally,
+    progress: Progress, job_id: str | None,
+) -> list[EngineError]:  # fmt: skip
+    """All models at once: their batches wait in their endpoints' queues, not for one another. Returns what kept models
+    from being asked."""
+
+    async def one(model: Model, saver: Saver) -> None:
+        scope = scope_of("generate", spec, model.model_id)
+        engine = open_batch_engine(model, progress, wait=spec.wait, job_id=job_id, scope=scope)
+        rows = todo[model.model_id]
+        await _converse(engine, model, rows, _answered(store, model), tally, progress, saver, job_id)
+
+    async def every_one(saver: Saver) -> list[BaseException | None]:
+        return await asyncio.gather(*(one(model, saver) for model in models), return_exceptions=True)
+
+    for model in models:
+        store.insert("models", [model.row()])
+        progress.say(f"{model.model_id}: {len(todo[model.model_id]):,} to answer")
+    with Saver(store, progress) as saver:
+        ended = event_loop.run(every_one(saver))
+    store.write("generate_forget_partial")
+    failures: list[EngineError] = []
+    for model, error in zip(models, ended, strict=True):
+        if isinstance(error, EngineError):
+            if len(models) > 1:
+                progress.say(f"{model.model_id}: {error.message}", level="error")
+            failures.append(error)
+        elif error is not None:
+            raise error
+    return failures
 
 
 Answered = dict[tuple[str, int], list[Result]]
@@ -281,16 +326,16 @@ def _partial(talk: Conversation, model: Model, digest: str) -> Row:
 
 
 async def _converse(
-    model: Model, todo: list[Row], answered: Answered, tally: Tally, progress: Progress, saver: Saver,
+    engine: Engine, model: Model, todo: list[Row], answered: Answered, tally: Tally, progress: Progress, saver: Saver,
     job_id: str | None,
 ) -> None:  # fmt: skip
-    engine = open_engine(model)
     digest = params_hash(model)
     open_now: dict[str, Conversation] = {}
 
     def fresh() -> Iterator[Request]:
         for number, row in enumerate(todo):
-            talk = Conversation(str(number), row, _sampling(engine, model, row), model.params.get("system_prompt"))
+            key = f"{model.model_id} {number}"  # several models may share a limit on cost
+            talk = Conversation(key, row, _sampling(engine, model, row), model.params.get("system_prompt"))
             talk.results += answered.get((row["question_id"], row["sample"]), [])[: len(row["turns"]) - 1]
             open_now[talk.key] = talk
             yield talk.request()
@@ -310,6 +355,8 @@ async def _converse(
 
     try:
         await exchange(engine, fresh(), handle, progress, saver)
+        if isinstance(engine, Keeping):
+            saver.then(engine.saved)
     finally:
         await engine.close()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from workbench.engines.juries import is_jury, jury_of
 from workbench.engines.registry import BUILTIN_EMBEDDERS, BUILTIN_MODELS, validate_model
 from workbench.errors import BadInput, Unknown
 from workbench.progress import Progress
@@ -26,10 +27,12 @@ def save_model(store: Store, model: Model, *, replace: bool = False) -> bool:
 
     Raises:
         BadInput: its settings are wrong, or the name is taken by other settings and ``replace`` is false.
+        Unknown: a jury has a member that is no model.
     """
     validate_model(model)
     if model.model_id in BUILTIN_MODELS or model.model_id in BUILTIN_EMBEDDERS:
         raise BadInput(f"'{model.model_id}' is built in", hint="choose another name")
+    jury_members(known_models(store), model)
     if store.insert("models", [model.row()]):
         return True
     there = known_models(store)[model.model_id]
@@ -54,8 +57,41 @@ def save_model(store: Store, model: Model, *, replace: bool = False) -> bool:
     return True
 
 
+def jury_members(known: Mapping[str, Model], model: Model) -> tuple[Model, ...]:
+    """A jury's members; none for a model that is no jury.
+
+    Raises:
+        Unknown: one is no model.
+        BadInput: one is a jury, or known from a file only.
+    """
+    if not is_jury(model):
+        return ()
+    found = []
+    for name in jury_of(model).members:
+        if name not in known:
+            raise Unknown("member", name, known, hint="add it with: workbench models add")
+        if is_jury(known[name]):
+            raise BadInput(f"'{name}' is a jury itself", field="members", hint="name its members instead")
+        if known[name].engine == "import":
+            raise BadInput(
+                f"'{name}' is known from an imported file only; nothing says how to ask it",
+                field="members",
+                hint=f"say how: workbench models add {name} --replace …",
+            )
+        found.append(known[name])
+    for other in juries_of(known, model.model_id):
+        raise BadInput(f"'{model.model_id}' is a member of jury '{other}', and a jury has no jury inside", field="name")
+    return tuple(found)
+
+
+def juries_of(known: Mapping[str, Model], name: str) -> list[str]:
+    """The juries that a model is a member of."""
+    return [other.model_id for other in known.values() if is_jury(other) and name in jury_of(other).members]
+
+
 def remove_model(store: Store, name: str) -> None:
-    """Forget a model's settings. Raises Unknown, or BadInput when answers or judgments by it are stored."""
+    """Forget a model's settings. Raises Unknown, or BadInput when answers or judgments by it are stored, or it is a
+    jury's member."""
     rows: list[Row] = store.query("models")
     if name in BUILTIN_MODELS and name not in {row["model_id"] for row in rows}:
         raise BadInput(f"model '{name}' is built in", hint="it cannot be removed, and costs nothing while unused")
@@ -66,6 +102,8 @@ def remove_model(store: Store, name: str) -> None:
                     f"model '{name}' has {row['responses']} responses and {row['judgments']} judgments",
                     hint="they name it, so it stays",
                 )
+            if juries := juries_of(known_models(store), name):
+                raise BadInput(f"model '{name}' is a member of jury '{juries[0]}'", hint="remove the jury first")
             store.write("model_remove", model_id=name)
             return
     raise Unknown("model", name, [row["model_id"] for row in rows])
@@ -80,7 +118,9 @@ def fetch_files(store: Store, names: Iterable[str], progress: Progress) -> None:
     from workbench.engines.model_files import default_model_ready, ensure_default_model
 
     known = {**BUILTIN_EMBEDDERS, **known_models(store)}
-    needed = any(n in known and known[n].engine == "bundled" and not known[n].endpoint for n in names)
+    named = [known[n] for n in names if n in known]
+    named += [known[m] for jury in named if is_jury(jury) for m in jury_of(jury).members if m in known]
+    needed = any(model.engine == "bundled" and not model.endpoint for model in named)
     if not needed or default_model_ready():
         return
     stop = threading.Event()

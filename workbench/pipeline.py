@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench import jobs
+from workbench.engines.juries import is_jury, jury_of
+from workbench.engines.registry import validate_model
 from workbench.errors import BadInput, Unknown
-from workbench.models import save_model
+from workbench.models import known_models, save_model
 from workbench.plan import Plan, PlanModel
 from workbench.progress import Estimate, Progress, Silent, StageReport
 from workbench.records import Model, Row
@@ -78,6 +80,8 @@ def steps(plan: Plan) -> Iterator[tuple[str, Row]]:
 def model_record(given: PlanModel) -> Model:
     """The model a plan's table describes. The engine is told from what is given, if it is not named."""
     engine = given.engine or ("api" if given.base_url else "bundled" if given.path else None)
+    if given.jury and engine is None:
+        engine = "jury"
     if engine is None:
         raise BadInput(
             f"model '{given.name}' has settings but no engine",
@@ -93,7 +97,8 @@ def prepare(store: Store, plan: Plan, progress: Progress) -> list[str]:
     from workbench.importing import import_paths
 
     notes: list[str] = []
-    for given in plan.models:
+    # A jury's members may stand behind it in the plan.
+    for given in sorted(plan.models, key=lambda m: isinstance(m, PlanModel) and m.jury):
         if isinstance(given, PlanModel) and given.model_dump(exclude={"name"}, exclude_none=True):
             save_model(store, model_record(given), replace=True)
     files = [Path(f) for f in plan.questions.import_]
@@ -120,12 +125,21 @@ def run_steps(store: Store, spec: Mapping[str, Any], progress: Progress, job_id:
 
 
 def check_specs(plan: Plan) -> None:
-    """Raises BadInput for a step that cannot even be described, before anything runs."""
+    """Raises BadInput for a step that cannot even be described, or whose files are wrong, before anything runs."""
+    from workbench.evolve.prompts import scenario
+    from workbench.judging.protocols import find_protocol
+
     for kind, values in steps(plan):
-        make_spec(kind, values)
+        spec = make_spec(kind, values)
+        if kind == "judge":
+            find_protocol(spec.protocol)
+        elif kind == "evolve" and spec.scenario is not None:
+            scenario(spec.scenario)
     for given in plan.models:
         if isinstance(given, PlanModel) and given.model_dump(exclude={"name"}, exclude_none=True):
-            model_record(given)
+            record = model_record(given)
+            if given.jury:
+                validate_model(record)
 
 
 def plan_spec(plan: Plan) -> Row:
@@ -202,9 +216,15 @@ def estimate_step(store: Store, plan: Plan, kind: str, values: Row) -> Estimate:
             control = plan.select.control * models * (models - 1) // 2
             return Estimate(kind, min(asked + control, pairs), 0, unknown=remark)
         return Estimate(kind, most, 0, unknown=remark + "; filters may leave fewer")
-    judged = judged_items(values, per_model, models, pairs)
+    judged = judged_items(values, per_model, models, pairs) * judges_of(store, values["judge"])
     mean = (questions.prompt_tokens + questions.completion_tokens) // max(questions.items, 1)
     return Estimate(kind, judged, judged, 0, judged * (mean + 400), judged * 128, None, remark)
+
+
+def judges_of(store: Store, name: str) -> int:
+    """How many judges a judge is: a jury as many as it has members (a cascade asks fewer)."""
+    judge = known_models(store).get(name)
+    return len(jury_of(judge).members) if judge is not None and is_jury(judge) else 1
 
 
 def judged_items(values: Row, per_model: int, models: int, pairs: int) -> int:

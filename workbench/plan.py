@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.errors import BadInput, Unknown
 from workbench.protocol_names import BUILT_IN, NEED_BASELINE, absolute, file_of
+from workbench.toml_files import parse_toml, read_text
 
 
 class Part(BaseModel):
@@ -32,10 +32,10 @@ class Questions(Part):
 
 
 class PlanModel(Part):
-    """A model to answer or judge. A name alone means one that is built in or in the store."""
+    """A model to answer or judge. A name alone means one that is built in or in the store. A jury only judges."""
 
     name: Annotated[str, Field(min_length=1)]
-    engine: Literal["api", "bundled"] | None = None
+    engine: Literal["api", "bundled", "jury"] | None = None
     base_url: str | None = None
     model: str | None = None
     path: str | None = None
@@ -45,23 +45,47 @@ class PlanModel(Part):
     top_p: Annotated[float, Field(gt=0, le=1, strict=False)] | None = None
     max_tokens: Annotated[int, Field(gt=0)] | None = None
     seed: int | None = None
+    stop: list[str] | None = None
+    extra_body: dict[str, Any] | None = None
     price_in: Annotated[float, Field(ge=0, strict=False)] | None = None
     price_out: Annotated[float, Field(ge=0, strict=False)] | None = None
+    batch_discount: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
     concurrency: Annotated[int, Field(gt=0)] | None = None
     rpm: Annotated[float, Field(gt=0, strict=False)] | None = None
     tpm: Annotated[float, Field(gt=0, strict=False)] | None = None
     timeout_s: Annotated[float, Field(gt=0, strict=False)] | None = None
     idle_timeout_s: Annotated[float, Field(gt=0, strict=False)] | None = None
+    max_attempts: Annotated[int, Field(gt=0)] | None = None
     client: Literal["lean", "openai"] | None = None
     api_version: str | None = None
     key_header: str | None = None
     wrap: Literal["llama-2"] | None = None
     headers: dict[str, str] | None = None
     structured_output: bool | None = None
+    logprobs: bool | None = None
     context: Annotated[int, Field(gt=0)] | None = None
+    members: list[str] | None = None
+    rule: Literal["majority", "mean", "weighted", "cascade"] | None = None
+    weights: dict[str, Annotated[float, Field(gt=0, strict=False)]] | None = None
+    confidence: Annotated[float, Field(gt=0, le=1, strict=False)] | None = None
+    escalate_on: list[Literal["disagreement", "tie", "unparsed", "low-confidence"]] | None = None
+
+    @property
+    def jury(self) -> bool:
+        return self.engine == "jury" or self.members is not None
 
 
-class Evolve(Part):
+class Asking(Part):
+    """What every stage that asks models takes. ``max_cost``: US dollars, stop before they would be passed."""
+
+    concurrency: Annotated[int, Field(gt=0)] | None = None
+    retry_failed: bool = False
+    max_cost: Annotated[float, Field(gt=0, strict=False)] | None = None
+    log_requests: bool = False
+    log_bodies: bool = False
+
+
+class Evolve(Asking):
     """New instructions from the questions of ``[questions]``; the later stages then work on these."""
 
     model: str
@@ -71,15 +95,12 @@ class Evolve(Part):
     into: Annotated[str, Field(min_length=1)] | None = None
     embedder: str = "hashing"
     threshold: Annotated[float, Field(gt=0, le=1, strict=False)] | None = None
-    concurrency: Annotated[int, Field(gt=0)] | None = None
-    retry_failed: bool = False
+    checker: Annotated[str, Field(min_length=1)] | None = None
 
 
-class Generate(Part):
+class Generate(Asking):
     samples: Annotated[int, Field(gt=0)] = 1
-    concurrency: Annotated[int, Field(gt=0)] | None = None
-    retry_failed: bool = False
-    max_cost: Annotated[float, Field(gt=0, strict=False)] | None = None
+    batch: bool = False
 
 
 class Similarity(Part):
@@ -100,17 +121,15 @@ class Select(Part):
     overlap: bool = False
 
 
-class Judge(Part):
+class Judge(Asking):
     """One judge and what it is asked."""
 
     model: str
+    batch: bool = False
     protocol: str = "pairwise-all"
     baseline: str | None = None
     turns: list[Literal[1, 2]] = [1]
     selected_only: bool = False
-    concurrency: Annotated[int, Field(gt=0)] | None = None
-    retry_failed: bool = False
-    max_cost: Annotated[float, Field(gt=0, strict=False)] | None = None
     retry_states: list[Literal["unparsed", "refused", "truncated", "too_long", "error"]] = []
     mode: Literal["corrected", "compat"] = "corrected"
     template: str | None = None
@@ -158,7 +177,15 @@ class Plan(Part):
     run: Run = Run()
 
     def model_names(self) -> tuple[str, ...]:
-        return tuple(m if isinstance(m, str) else m.name for m in self.models)
+        """The models that answer: all but juries."""
+        return tuple(m if isinstance(m, str) else m.name for m in self.models if isinstance(m, str) or not m.jury)
+
+
+#: What the tables of a plan may hold, by name; ``models`` and ``judges`` are lists of tables.
+TABLES: dict[str, type[BaseModel]] = {
+    "questions": Questions, "models": PlanModel, "evolve": Evolve, "generate": Generate, "similarity": Similarity,
+    "select": Select, "judges": Judge, "report": Report, "run": Run,
+}  # fmt: skip
 
 
 def read_plan(path: Path) -> Plan:
@@ -168,15 +195,8 @@ def read_plan(path: Path) -> Plan:
         BadInput: unreadable, not TOML, an unknown key (with the nearest right one), a wrong value, or a plan that
             contradicts itself. Names file, line and field.
     """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise BadInput(f"cannot be read: {reason}", file=str(path)) from None
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"not valid TOML: {error}", file=str(path)) from None
+    text = read_text(path)
+    values = parse_toml(text, str(path))
     try:
         plan = Plan.model_validate(values)
     except ValidationError as error:
@@ -200,7 +220,7 @@ def read_plan(path: Path) -> Plan:
 
 def check(plan: Plan, path: Path, text: str) -> None:
     """What one field cannot tell by itself."""
-    names = plan.model_names()
+    names = [m if isinstance(m, str) else m.name for m in plan.models]
     for name in names:
         if names.count(name) > 1:
             raise BadInput(
@@ -276,13 +296,7 @@ def bad_plan(error: ValidationError, path: Path, text: str, values: dict[str, An
 
 def fields_at(loc: list[Any]) -> list[str]:
     """The keys known at a place of the plan."""
-    current: type[BaseModel] = Plan
-    tables: dict[str, type[BaseModel]] = {
-        "questions": Questions, "models": PlanModel, "evolve": Evolve, "generate": Generate, "similarity": Similarity,
-        "select": Select, "judges": Judge, "report": Report, "run": Run,
-    }  # fmt: skip
-    if loc:
-        current = tables.get(str(loc[0]), Plan)
+    current = TABLES.get(str(loc[0]), Plan) if loc else Plan
     return sorted(f.alias or name for name, f in current.model_fields.items())
 
 

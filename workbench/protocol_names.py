@@ -40,6 +40,11 @@ def absolute(name: str, folder: Path | None = None) -> str:
     return f"{base}:{((folder or Path.cwd()) / Path(path).expanduser()).absolute()}" if colon and path else name
 
 
+def chosen(text: str) -> str:
+    """A protocol as somebody typed it, as it is kept: underscores stand for hyphens, and a file's path is absolute."""
+    return absolute(text if file_of(text) is not None else text.replace("_", "-"))
+
+
 def file_of(name: str) -> Path | None:
     """The file that a protocol's name holds; ``None`` for a built-in one."""
     base, colon, path = name.partition(":")

@@ -106,7 +106,7 @@ def run_stage(
     found = stage(kind)
     shown = progress or Silent()
     run = found.part(found.run)
-    single = (getattr(spec, name, None) for name in ("model", "judge", "embedder"))
+    single = (getattr(spec, name, None) for name in ("model", "judge", "embedder", "checker"))
     named = (*getattr(spec, "models", ()), *single)
     fetch_files(store, [name for name in named if name], shown)
     with working(store, spec):  # whatever it opens shares the store's limits

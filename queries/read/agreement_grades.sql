@@ -1,6 +1,6 @@
 -- Grades of answers by judges. In: $mode (NULL: the grades that stand, else those read that way), $turn, $category
 -- and $bench (NULL = any; category 'none': questions without one). One row of lists: `questions` by code; `judges` by
--- code; per answer `item_question` (code) and `item_turn`; and one entry a judge's grade of an answer (its first
+-- code; `juries`, those of them that are several judges together; per answer `item_question` (code) and `item_turn`; and one entry a judge's grade of an answer (its first
 -- sample that could be read) in `item`, `judge`, `score` (NULL where there is none) and `mode`.
 WITH chosen AS MATERIALIZED (
     SELECT judge, mode, question_id, turn, model, answer_sample, score
@@ -37,6 +37,7 @@ coded AS MATERIALIZED (
 SELECT
     (SELECT list(question_id ORDER BY code) FROM asked) AS questions,
     (SELECT list(judge ORDER BY code) FROM who) AS judges,
+    (SELECT list(judge) FROM who WHERE judge IN (FROM juries)) AS juries,
     (SELECT list(asked.code ORDER BY items.code) FROM items JOIN asked USING (question_id)) AS item_question,
     (SELECT list(turn ORDER BY code) FROM items) AS item_turn,
     (SELECT list(item ORDER BY item, judge) FROM coded) AS item,

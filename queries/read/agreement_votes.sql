@@ -1,6 +1,7 @@
 -- The votes that agreement compares. In: $mode (NULL: the votes that stand, else those read that way), $turn,
 -- $category and $bench (NULL = any; category 'none': questions without one). One row of lists (a million votes as
--- rows would take seconds to send): `questions` and their `categories` by code; `raters`, {source, rater} by code;
+-- rows would take seconds to send): `questions` and their `categories` by code; `raters`, {source, rater} by code; `juries`, those of
+-- them that are several judges together;
 -- per comparison `item_question` (code) and `item_turn`; `votes`, one number each, ((item · R + rater) · 4 + verdict)
 -- · 6 + 2 · mode + latest, where R is the number of raters, verdict is 0 a, 1 b, 2 tie, 3 none, and mode is 0 of
 -- people, 1 compat, 2 corrected.
@@ -45,6 +46,7 @@ SELECT
     (SELECT list(question_id ORDER BY code) FROM asked) AS questions,
     (SELECT list(category ORDER BY code) FROM asked) AS categories,
     (SELECT list({'source': source, 'rater': rater} ORDER BY code) FROM who) AS raters,
+    (SELECT list(rater) FROM who WHERE rater IN (FROM juries)) AS juries,
     (SELECT list(asked.code ORDER BY items.code) FROM items JOIN asked USING (question_id)) AS item_question,
     (SELECT list(items.turn ORDER BY items.code) FROM items) AS item_turn,
     (SELECT list(packed) FROM coded) AS votes;

@@ -1,5 +1,5 @@
 -- The battles of one leaderboard, counted: for ratings that do not depend on their order (battles_packed keeps it).
--- In: $by (all, human, author, or the name of a judge or annotator); $turn, $category ('none' = without one), $bench and
+-- In: $by (all: without juries, whose members are in; human, author, or the name of a judge, jury or annotator); $turn, $category ('none' = without one), $bench and
 -- $mode (corrected or compat), each NULL for any; $models (a list; NULL = all): both models must be in it, or only the
 -- one that the file names first if $one_sided; $baseline (NULL = none): one of the two models must be it.
 -- One row. `models`: names in order, K of them. A battle's cell is (model_a · K + model_b) · 3 + twice model_a's score.
@@ -11,7 +11,7 @@ WITH chosen AS MATERIALIZED (
     SELECT question_id, model_a, model_b, winner, consistent, mode
     FROM decided_in_mode
     WHERE CASE WHEN $mode::VARCHAR IS NULL THEN standing ELSE standing_in_mode AND (mode IS NULL OR mode = $mode) END
-        AND CASE WHEN $by = 'all' THEN true WHEN $by IN ('human', 'author') THEN source = $by ELSE annotator = $by END
+        AND CASE WHEN $by = 'all' THEN source <> 'jury' WHEN $by IN ('human', 'author') THEN source = $by ELSE annotator = $by END
         AND ($turn::INTEGER IS NULL OR turn = $turn)
         AND CASE
             WHEN $category::VARCHAR IS NULL THEN true

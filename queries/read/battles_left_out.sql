@@ -8,7 +8,8 @@ WITH undecided AS (
             WHEN CASE WHEN $mode::VARCHAR IS NULL THEN standing ELSE standing_in_mode END THEN state
             ELSE 'superseded'
         END AS state,
-        'judge' AS source, judge AS rater, question_id, turn, model_a, model_b, verdict_id AS battle_id
+        CASE WHEN starts_with(judge_version, 'jury:') THEN 'jury' ELSE 'judge' END AS source,
+        judge AS rater, question_id, turn, model_a, model_b, verdict_id AS battle_id
     FROM pairwise_verdicts
     WHERE state <> 'ok'
         OR CASE WHEN $mode::VARCHAR IS NULL THEN NOT standing ELSE NOT standing_in_mode OR mode <> $mode END
@@ -24,7 +25,7 @@ WITH undecided AS (
 SELECT undecided.state, count(*) AS n
 FROM undecided
 LEFT JOIN questions USING (question_id)
-WHERE CASE WHEN $by = 'all' THEN true WHEN $by IN ('human', 'author') THEN source = $by ELSE rater = $by END
+WHERE CASE WHEN $by = 'all' THEN source <> 'jury' WHEN $by IN ('human', 'author') THEN source = $by ELSE rater = $by END
     AND ($turn::INTEGER IS NULL OR undecided.turn = $turn)
     AND ($category::VARCHAR IS NULL OR coalesce(questions.category, 'none') = $category)
     AND ($bench::VARCHAR IS NULL OR questions.bench = $bench)

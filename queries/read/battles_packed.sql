@@ -6,7 +6,7 @@ WITH chosen AS MATERIALIZED (
     SELECT question_id, turn, model_a, model_b, winner, consistent, mode, decided_at, position, battle_id
     FROM decided_in_mode
     WHERE CASE WHEN $mode::VARCHAR IS NULL THEN standing ELSE standing_in_mode AND (mode IS NULL OR mode = $mode) END
-        AND CASE WHEN $by = 'all' THEN true WHEN $by IN ('human', 'author') THEN source = $by ELSE annotator = $by END
+        AND CASE WHEN $by = 'all' THEN source <> 'jury' WHEN $by IN ('human', 'author') THEN source = $by ELSE annotator = $by END
         AND ($turn::INTEGER IS NULL OR turn = $turn)
         AND CASE
             WHEN $category::VARCHAR IS NULL THEN true

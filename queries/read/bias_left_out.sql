@@ -2,7 +2,8 @@
 -- pending: one of its two games is missing; superseded: the same judge judged it again; skipped: by a person.
 WITH undecided AS (
     SELECT
-        'judge' AS source, judge AS rater, judge AS who, question_id, turn, model_a, model_b,
+        CASE WHEN starts_with(judge_version, 'jury:') THEN 'jury' ELSE 'judge' END AS source,
+        judge AS rater, judge AS who, question_id, turn, model_a, model_b,
         CASE WHEN standing THEN state ELSE 'superseded' END AS state
     FROM pairwise_verdicts
     WHERE state <> 'ok' OR NOT standing
@@ -15,7 +16,7 @@ SELECT undecided.who, undecided.state, count(*) AS n
 FROM undecided
 LEFT JOIN questions ON questions.question_id = undecided.question_id
 WHERE CASE
-        WHEN $by = 'all' THEN undecided.source <> 'gold'
+        WHEN $by = 'all' THEN undecided.source NOT IN ('gold', 'jury')
         WHEN $by IN ('human', 'author', 'gold') THEN undecided.source = $by
         ELSE undecided.rater = $by
     END

@@ -1,4 +1,4 @@
--- Decided votes with the answers they are about, as columns. In: $by (all: everybody but a test set's labels; human, author,
+-- Decided votes with the answers they are about, as columns. In: $by (all: everybody but a test set's labels and juries; human, author,
 -- gold, or the name of a judge or annotator), $turn, $category and $bench (NULL = any; category 'none' = without one), $baseline (NULL,
 -- or a model that must be one of the two). One row. `models` in name order; `answers`, `answer_turns`, `chars`: every
 -- answer and the turn up to which it was read, with its length. Of the votes, in a fixed order and by place in these lists:
@@ -15,7 +15,7 @@ WITH chosen AS MATERIALIZED (
     LEFT JOIN answer_lengths AS one ON one.response_id = votes.response_a AND one.turn = votes.turn
     LEFT JOIN answer_lengths AS two ON two.response_id = votes.response_b AND two.turn = votes.turn
     WHERE CASE
-            WHEN $by = 'all' THEN votes.source <> 'gold'
+            WHEN $by = 'all' THEN votes.source NOT IN ('gold', 'jury')
             WHEN $by IN ('human', 'author', 'gold') THEN votes.source = $by
             ELSE votes.rater = $by
         END

@@ -1,10 +1,12 @@
 -- Comparisons with their votes and texts, for preference pairs. In: $by (names, NULL = everybody): human, author, gold,
--- judge (all judges) or the name of an annotator or judge; $bench. Grain: one row per (question_id, turn, model_a,
+-- judge (all judges; juries only if they are named) or the name of an annotator or judge; $bench. Grain: one row per (question_id, turn, model_a,
 -- model_b, response_a, response_b) with a vote by one of these, votes that were skipped or could not be read included
 -- (`n_none`). `n_tie` counts both_bad too. A judge has one vote per comparison: its first sample that could be read.
 -- Votes without answers (imported) are about the answers in force. Texts are NULL where the store has none.
 WITH judged AS (
-    SELECT question_id, turn, model_a, model_b, response_a, response_b, judge, state, verdict
+    SELECT
+        question_id, turn, model_a, model_b, response_a, response_b, judge, state, verdict,
+        CASE WHEN starts_with(judge_version, 'jury:') THEN 'jury' ELSE 'judge' END AS kind
     FROM pairwise_verdicts
     WHERE standing
     QUALIFY row_number() OVER (
@@ -21,7 +23,7 @@ cast_votes AS (
     UNION ALL
     SELECT
         question_id, turn, model_a, model_b, response_a, response_b,
-        'judge', judge, judge, CASE WHEN state = 'ok' THEN verdict ELSE 'none' END
+        kind, judge, judge, CASE WHEN state = 'ok' THEN verdict ELSE 'none' END
     FROM judged
 ),
 answers AS (
@@ -39,7 +41,10 @@ placed AS (
         ON vote.response_a IS NULL AND one.question_id = vote.question_id AND one.model_id = vote.model_a
     LEFT JOIN answers AS two
         ON vote.response_b IS NULL AND two.question_id = vote.question_id AND two.model_id = vote.model_b
-    WHERE $by::VARCHAR[] IS NULL OR list_contains($by::VARCHAR[], kind) OR list_contains($by::VARCHAR[], rater)
+    WHERE CASE
+            WHEN $by::VARCHAR[] IS NULL THEN kind <> 'jury'
+            ELSE (list_contains($by::VARCHAR[], kind) AND kind <> 'jury') OR list_contains($by::VARCHAR[], rater)
+        END
 ),
 tallied AS (
     SELECT

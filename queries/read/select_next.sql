@@ -45,7 +45,11 @@ games AS (
         END AS doubt
     FROM judgments_current
     WHERE protocol = 'pairwise' AND state = 'ok'
-        AND ($judges::VARCHAR[] IS NULL OR judge IN (SELECT unnest($judges::VARCHAR[])))
+        -- A jury's verdicts only if it is named: its members' are in.
+        AND CASE
+            WHEN $judges::VARCHAR[] IS NULL THEN NOT starts_with(judge_version, 'jury:')
+            ELSE judge IN (SELECT unnest($judges::VARCHAR[]))
+        END
         AND question_id IN (SELECT question_id FROM chosen)
 ),
 judged AS MATERIALIZED (

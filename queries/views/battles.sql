@@ -1,5 +1,5 @@
 -- Inputs: decided, questions, selections. Grain: one row per decided comparison, whoever decided it. `source` is human,
--- author or judge; `winner` is model_a, model_b or tie; `both_bad` marks ties of two bad answers; `consistent` is false
+-- author, judge or jury; `winner` is model_a, model_b or tie; `both_bad` marks ties of two bad answers; `consistent` is false
 -- where a judge's two games disagreed; `mode` is the reading of the verdict rules; `position` is the place in the
 -- imported file.
 CREATE OR REPLACE VIEW battles AS

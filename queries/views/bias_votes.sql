@@ -1,6 +1,6 @@
 -- Inputs: annotations_current, pairwise_verdicts, judgments, responses_current. Grain: one row per decided vote on a pair
 -- of answers: a person's (source human or author), a label that came with a test set (gold), or a judge's verdict over
--- its two games (judge); skipped items and pairs without a verdict are none. `who` is human, author, gold or the judge.
+-- its two games (judge), or a jury's (jury); skipped items and pairs without a verdict are none. `who` is human, author, gold or the judge.
 -- `share_a`: 1 model_a won, 0 model_b, 0.5 a tie (both_bad too). `preference_a`: the same, or where the judge gave
 -- probabilities for all its games, their mean of P(a) + P(tie) / 2. Votes imported without answers are taken to be about
 -- the answers in force; where none is stored, response_a (response_b) is NULL.
@@ -49,7 +49,7 @@ decided AS (
     WHERE verdict <> 'skip'
     UNION ALL
     SELECT
-        verdict_id, 'judge', judge, judge, mode, question_id, turn, model_a, model_b, response_a, response_b,
+        verdict_id, CASE WHEN starts_with(judge_version, 'jury:') THEN 'jury' ELSE 'judge' END, judge, judge, mode, question_id, turn, model_a, model_b, response_a, response_b,
         verdict, preference
     FROM judged
 ),

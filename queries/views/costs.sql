@@ -1,5 +1,5 @@
 -- Inputs: responses, judgments. Grain: one row per (role, model, state), every attempt counted, because every attempt is
--- paid for. `role` is answer or judge. Tokens are a sum; `cost` is US dollars of the requests with a known price and
+-- paid for; juries' verdicts are no requests. `role` is answer or judge. Tokens are a sum; `cost` is US dollars of the requests with a known price and
 -- `unpriced` is how many had none.
 CREATE OR REPLACE VIEW costs AS
 WITH requests AS (
@@ -8,6 +8,7 @@ WITH requests AS (
     UNION ALL
     SELECT 'judge', judge, state, prompt_tokens, completion_tokens, latency, cost
     FROM judgments
+    WHERE NOT starts_with(judge_version, 'jury:')
 )
 SELECT
     role, model, state,

@@ -10,7 +10,7 @@ FROM annotations_current
 WHERE verdict <> 'skip' AND annotator_kind <> 'gold'
 UNION ALL
 SELECT
-    verdict_id, 'judge', judge, question_id, turn, model_a, model_b,
+    verdict_id, CASE WHEN starts_with(judge_version, 'jury:') THEN 'jury' ELSE 'judge' END, judge, question_id, turn, model_a, model_b,
     CASE verdict WHEN 'a' THEN 'model_a' WHEN 'b' THEN 'model_b' ELSE 'tie' END,
     consistent, mode, decided_at, position, standing, standing_in_mode
 FROM pairwise_verdicts

@@ -1,7 +1,7 @@
 -- Inputs: pairwise_verdicts, annotations_current. Grain: one row per (source, rater, mode, turn, question_id): who won by
 -- the place in which the answers were shown. `games` and wins are of all games that were read. `pairs` are the pairs of
 -- which both games were read (judges only; an imported verdict over two games counts when it says whether they agreed);
--- `paired` ones are those whose two games are known one by one.
+-- `paired` ones are those whose two games are known one by one. Juries play no games.
 CREATE OR REPLACE VIEW position_cells AS
 SELECT
     'judge' AS source, judge AS rater, mode, turn, question_id,
@@ -21,7 +21,7 @@ SELECT
     count(*) FILTER (state NOT IN ('ok', 'pending')) AS left_out,
     count(*) FILTER (state = 'pending') AS pending
 FROM pairwise_verdicts
-WHERE standing
+WHERE standing AND NOT starts_with(judge_version, 'jury:')
 GROUP BY judge, mode, turn, question_id
 UNION ALL
 SELECT

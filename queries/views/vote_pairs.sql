@@ -5,28 +5,32 @@
 -- lost because one of the two votes is none. `same_person`: meetings of two votes by one person, which count as any
 -- other.
 CREATE OR REPLACE VIEW vote_pairs AS
-WITH by_rater AS (
+WITH numbered AS (
+    -- `item` numbers the comparisons of one question: grouping and joining by four names instead takes twice as long.
+    -- That two of one question share a number by chance happens once in 10^13 questions with 1,000 comparisons each.
     SELECT
-        turn, question_id, model_a, model_b, response_a, response_b, source, rater,
+        turn, question_id, hash(model_a, model_b, response_a, response_b) AS item, source, rater, verdict, mode
+    FROM votes
+),
+keyed AS MATERIALIZED (
+    SELECT
+        turn, question_id, item, source,
+        CASE source WHEN 'human' THEN '1' WHEN 'author' THEN '2' WHEN 'gold' THEN '3' ELSE '0' || source END AS place,
         count(*) FILTER (verdict = 'a')::DOUBLE AS a,
         count(*) FILTER (verdict = 'b')::DOUBLE AS b,
         count(*) FILTER (verdict = 'tie')::DOUBLE AS t,
         count(*) FILTER (verdict = 'none')::DOUBLE AS none,
         bool_or(mode = 'compat') AS compat,
         bool_or(mode = 'corrected') AS corrected
-    FROM votes
-    GROUP BY ALL
+    FROM numbered
+    GROUP BY turn, question_id, item, source
 ),
-keyed AS MATERIALIZED (
-    SELECT
-        turn, question_id, model_a, model_b, response_a, response_b, source,
-        CASE source WHEN 'human' THEN '1' WHEN 'author' THEN '2' WHEN 'gold' THEN '3' ELSE '0' || source END AS place,
-        sum(a) AS a, sum(b) AS b, sum(t) AS t, sum(none) AS none,
-        sum((a + b + t) * (a + b + t - 1) / 2) AS same_person,
-        bool_or(compat) AS compat,
-        bool_or(corrected) AS corrected
-    FROM by_rater
-    GROUP BY turn, question_id, model_a, model_b, response_a, response_b, source
+by_one_person AS (
+    SELECT turn, question_id, source, count(*) AS n
+    FROM numbered
+    WHERE source IN ('human', 'author') AND verdict <> 'none'
+    GROUP BY turn, question_id, item, source, rater
+    HAVING count(*) > 1
 ),
 met AS (
     SELECT
@@ -40,7 +44,7 @@ met AS (
         coalesce(one.compat, false) OR coalesce(two.compat, false) AS compat,
         coalesce(one.corrected, false) OR coalesce(two.corrected, false) AS corrected
     FROM keyed AS one
-    JOIN keyed AS two USING (turn, question_id, model_a, model_b, response_a, response_b)
+    JOIN keyed AS two USING (turn, question_id, item)
     WHERE one.place < two.place
     UNION ALL
     SELECT
@@ -49,9 +53,12 @@ met AS (
         a * b / 2, b * (b - 1) / 2, b * t / 2,
         a * t / 2, b * t / 2, t * (t - 1) / 2,
         none * (a + b + t) + none * (none - 1) / 2,
-        same_person, false, false
+        0, false, false
     FROM keyed
     WHERE source IN ('human', 'author') AND a + b + t + none > 1
+    UNION ALL
+    SELECT turn, question_id, source, source, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n * (n - 1) / 2, false, false
+    FROM by_one_person
 )
 SELECT
     turn, judge_a, judge_b, question_id,

@@ -1,5 +1,6 @@
 -- Inputs: decided. Grain: one row per (source, model, opponent), so every pair is there twice, once from each side.
--- `source` is human, author, the name of a judge, or all: everybody together. `mode`: by which rules judges' verdicts were
+-- `source` is human, author, the name of a judge or jury, or all: everybody
+-- together, a jury's verdicts left out because its members' are in. `mode`: by which rules judges' verdicts were
 -- read (corrected, compat, or mixed where both are among them); NULL when only people voted.
 CREATE OR REPLACE VIEW win_matrix AS
 WITH tallied AS (
@@ -14,14 +15,16 @@ WITH tallied AS (
         bool_or(mode = 'corrected') AS corrected
     FROM (
         -- People are one group; each judge is one of its own.
-        SELECT source, CASE WHEN source = 'judge' THEN annotator END AS annotator, model_a, model_b, winner,
+        SELECT source, CASE WHEN source IN ('judge', 'jury') THEN annotator END AS annotator, model_a, model_b, winner,
             both_bad, consistent, mode
         FROM decided
     )
     GROUP BY ALL
 ),
 grouped AS (
-    SELECT unnest(['all', coalesce(annotator, source)]) AS source, * EXCLUDE (source, annotator)
+    SELECT
+        unnest(CASE source WHEN 'jury' THEN [annotator] ELSE ['all', coalesce(annotator, source)] END) AS source,
+        * EXCLUDE (source, annotator)
     FROM tallied
 ),
 sides AS (

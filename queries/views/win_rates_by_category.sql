@@ -1,9 +1,9 @@
 -- Inputs: battles. Grain: one row per (source, category, turn, model): win_rates within a category and turn. `source` is
--- human, author, the name of a judge, or all; questions without a category are under 'none'.
+-- human, author, the name of a judge or jury, or all (without juries: their members are in); questions without a category are under 'none'.
 CREATE OR REPLACE VIEW win_rates_by_category AS
 WITH tallied AS (
     SELECT
-        CASE WHEN source = 'judge' THEN annotator ELSE source END AS source, coalesce(category, 'none') AS category, turn,
+        source, CASE WHEN source IN ('judge', 'jury') THEN annotator ELSE source END AS name, coalesce(category, 'none') AS category, turn,
         model_a, model_b,
         count(*) AS n,
         count(*) FILTER (winner = 'model_a') AS wins_a,
@@ -12,7 +12,7 @@ WITH tallied AS (
     GROUP BY ALL
 ),
 grouped AS (
-    SELECT unnest(['all', source]) AS source, * EXCLUDE (source)
+    SELECT unnest(CASE source WHEN 'jury' THEN [name] ELSE ['all', name] END) AS source, * EXCLUDE (source, name)
     FROM tallied
 ),
 sides AS (

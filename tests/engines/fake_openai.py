@@ -14,15 +14,16 @@ import asyncio
 import itertools
 import math
 import random
-import threading
 import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
+
+from tests.engines.loopback import Loopback
 
 WORDS = [
     "river", "stone", "cloud", "ember", "forest", "harbour", "lantern", "meadow", "orchard", "pebble", "quarry",
@@ -78,8 +79,8 @@ def default_reply(body: Mapping[str, Any]) -> str:
     return f"You asked: {' '.join(asked.split()[:8])}. " + " ".join(draw.choices(WORDS, k=30)) + "."
 
 
-class FakeOpenAI:
-    """Runs in a thread of its own between ``start`` and ``stop``, or as a context manager."""
+class FakeOpenAI(Loopback):
+    """The server. Subclasses may add paths (``routes``)."""
 
     def __init__(
         self,
@@ -91,9 +92,11 @@ class FakeOpenAI:
         key: str | None = None,
         dimensions: int = 32,
         most_tokens: int | None = None,
+        choices: Literal["several", "one", "refused"] = "several",
         port: int = 0,
     ) -> None:
-        """``models``: others get a 404. ``key``: without it a 401. ``most_tokens``: longer prompts get a 400."""
+        """``models``: others get a 404. ``key``: without it a 401. ``most_tokens``: longer prompts get a 400.
+        ``choices``: what becomes of a request for several."""
         self.reply = reply or default_reply
         self.faults = deque(faults)
         self.delay = delay
@@ -101,62 +104,37 @@ class FakeOpenAI:
         self.key = key
         self.dimensions = dimensions
         self.most_tokens = most_tokens
+        self.choices = choices
         self.requests: list[Seen] = []
         self._numbers = itertools.count(1)
         self.under_way = 0
         self.most_under_way = 0
-        self._port = port
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v1"
+        super().__init__(port)
 
     @property
     def chats(self) -> list[dict[str, Any]]:
         """Bodies of the chat requests, in order of arrival."""
         return [r.body for r in self.requests if r.path == "/v1/chat/completions"]
 
-    def start(self) -> FakeOpenAI:
-        self._thread.start()
-        assert self._ready.wait(10), "the fake server did not start"
-        return self
-
-    def stop(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(10)
-
-    def __enter__(self) -> FakeOpenAI:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     # -- the server's thread -----------------------------------------------------------------------
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        runner = self._loop.run_until_complete(self._serve())
-        self._ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
-        self._loop.close()
-
-    async def _serve(self) -> web.AppRunner:
+    async def _open(self, port: int) -> int:
         app = web.Application(client_max_size=1 << 26)
         app.router.add_post("/v1/chat/completions", self._guarded(self._chat))
         app.router.add_post("/v1/completions", self._guarded(self._complete))
         app.router.add_post("/v1/embeddings", self._guarded(self._embed))
         app.router.add_get("/v1/models", self._list)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self._port)
-        await site.start()
-        self._port = runner.addresses[0][1]
-        return runner
+        self.routes(app)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        return int(self._runner.addresses[0][1])
+
+    async def _shut(self) -> None:
+        await self._runner.cleanup()
+
+    def routes(self, app: web.Application) -> None:
+        """More paths of a server that does more."""
 
     def _guarded(self, answer: Callable[[dict[str, Any]], web.Response]) -> Any:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -196,6 +174,9 @@ class FakeOpenAI:
         if self.key is not None and given != self.key:
             # As real servers do, this one repeats what it was given.
             return _error(401, f"Incorrect API key provided: {given}.", "invalid_api_key")
+        return self._refusal_of(body)
+
+    def _refusal_of(self, body: dict[str, Any]) -> web.Response | None:
         if self.models is not None and body.get("model") not in self.models:
             return _error(404, f"The model `{body.get('model')}` does not exist.", "model_not_found")
         texts = body.get("input") or [m["content"] for m in body.get("messages", [])]
@@ -206,26 +187,22 @@ class FakeOpenAI:
         return None
 
     def _chat(self, body: dict[str, Any]) -> web.Response:
-        reply = self.reply(body)
-        if isinstance(reply, str):
-            reply = Reply(reply)
-        message: dict[str, Any] = {"role": "assistant", "content": reply.text, **reply.extra}
-        if reply.reasoning is not None:
-            message["reasoning_content"] = reply.reasoning
-        if reply.refusal is not None:
-            message["refusal"] = reply.refusal
+        """``reply`` is asked once for each of ``n`` choices, and told its number as ``choice``."""
+        n = int(body.get("n") or 1)
+        if n > 1 and self.choices == "refused":
+            return _error(400, "Only one completion choice is allowed", "invalid_request_error")
+        several = range(n if self.choices == "several" else 1)
+        replies = [self.reply({**body, "choice": i} if n > 1 else body) for i in several]
+        told = [Reply(reply) if isinstance(reply, str) else reply for reply in replies]
         data: dict[str, Any] = {
             "id": f"chatcmpl-{next(self._numbers)}", "object": "chat.completion", "created": 0,
-            "model": body.get("model"),
-            "choices": [{"index": 0, "message": message, "finish_reason": reply.finish_reason}],
+            "model": body.get("model"), "choices": [_choice(i, reply, body) for i, reply in enumerate(told)],
         }  # fmt: skip
-        if reply.tokens and body.get("logprobs"):
-            data["choices"][0]["logprobs"] = {"content": [_token(*token) for token in reply.tokens]}
-        if reply.usage is not None:
-            prompt, completion = reply.usage
+        if told[0].usage is not None:
+            prompt, completion = told[0].usage
             if prompt < 0:
                 prompt = sum(len(m["content"].split()) for m in body["messages"])
-                completion = len((reply.text or "").split())
+                completion = sum(len((reply.text or "").split()) for reply in told)
             data["usage"] = {
                 "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
             }  # fmt: skip
@@ -259,6 +236,18 @@ class FakeOpenAI:
 
     async def _list(self, _: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": m, "object": "model"} for m in self.models or ()]})
+
+
+def _choice(index: int, reply: Reply, body: Mapping[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text, **reply.extra}
+    if reply.reasoning is not None:
+        message["reasoning_content"] = reply.reasoning
+    if reply.refusal is not None:
+        message["refusal"] = reply.refusal
+    choice: dict[str, Any] = {"index": index, "message": message, "finish_reason": reply.finish_reason}
+    if reply.tokens and body.get("logprobs"):
+        choice["logprobs"] = {"content": [_token(*token) for token in reply.tokens]}
+    return choice
 
 
 def _token(text: str, alternatives: Mapping[str, float]) -> dict[str, Any]:

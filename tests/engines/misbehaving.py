@@ -14,10 +14,11 @@ import itertools
 import json
 import socket
 import struct
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+from tests.engines.loopback import Loopback
 
 #: Bytes are sent, numbers are seconds to wait, CUT resets the connection, CLOSE ends it in order.
 Step = bytes | float | str
@@ -71,8 +72,8 @@ def trickle(every_s: float, times: int = 1000) -> Script:
     return steps
 
 
-class Misbehaving:
-    """Runs in a thread of its own. ``bodies`` are the requests seen, in order of arrival."""
+class Misbehaving(Loopback):
+    """The server. ``bodies`` are the requests seen, in order of arrival."""
 
     def __init__(
         self, scripts: Iterable[Script] = (), *, choose: Callable[[int, dict[str, Any]], Script | None] | None = None
@@ -82,36 +83,18 @@ class Misbehaving:
         self.bodies: list[dict[str, Any]] = []
         self.heads: list[bytes] = []
         self.connections = 0
-        self._port = 0
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__()
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v1"
-
-    def __enter__(self) -> Misbehaving:
-        self._thread.start()
-        assert self._ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    async def _open(self, port: int) -> int:
         self._loop.set_exception_handler(lambda *_: None)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 24))
-        self._port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
-        server.close()
-        for task in asyncio.all_tasks(self._loop):
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=1 << 24)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def _shut(self) -> None:
+        self._server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+        await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import io
+import shutil
 import subprocess
 import sys
 import threading
@@ -211,3 +212,21 @@ def test_other_model_files(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read"):
         model_files.check_gguf(tmp_path)
     assert model_files.file_fingerprint(good) != model_files.file_fingerprint(bad)
+
+
+def test_growth_is_watched_while_pip_makes_and_removes_folders(tmp_path: Path) -> None:
+    ended = threading.Event()
+
+    def churn() -> None:
+        while not ended.is_set():
+            (tmp_path / "a" / "b" / "c").mkdir(parents=True)
+            (tmp_path / "a" / "b" / "c" / "part").write_bytes(b"x" * 10)
+            shutil.rmtree(tmp_path / "a", ignore_errors=True)
+
+    pip = threading.Thread(target=churn)
+    pip.start()
+    try:
+        assert {model_files._largest(tmp_path) for _ in range(1000)} <= {0, 10}
+    finally:
+        ended.set()
+        pip.join()

@@ -24,7 +24,7 @@ from tests.engines.misbehaving import (
     http,
     trickle,
 )  # fmt: skip
-from workbench.engines import breaker, endpoint
+from workbench.engines import breaker, endpoint, pieces
 from workbench.engines.api import ApiEngine
 from workbench.engines.protocol import Message, Request, Result
 from workbench.engines.transport import default_client, proxy_for
@@ -167,10 +167,7 @@ async def test_what_is_an_answer_is_asked_once(name: str, client: str) -> None:
 
 
 async def test_too_large_an_answer_is_an_error_and_not_repeated(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workbench.engines import http1, openai_transport
-
-    monkeypatch.setattr(http1, "MAX_ANSWER", 1 << 20)
-    monkeypatch.setattr(openai_transport, "MAX_ANSWER", 1 << 20)
+    monkeypatch.setattr(pieces, "MAX_ANSWER", 1 << 20)
     for script in ([http(completion("x" * (2 << 20)))], [chunked(*[b"x" * (1 << 16)] * 40)]):
         result, server = await ask_one([script], client)
         assert result.state == "error" and "larger than" in str(result.error) and len(server.bodies) == 1

@@ -15,6 +15,7 @@ from workbench.engines.spending import Spending, most_cost
 from workbench.errors import BadInput, Incomplete
 from workbench.generate import GenerateSpec, generate
 from workbench.judging import JudgeSpec, judge
+from workbench.judging.scenarios import ClassifySpec, classify
 from workbench.store import Store
 
 PRICES = {"price_in": 10.0, "price_out": 1000.0}
@@ -93,18 +94,48 @@ def test_conversations_that_did_not_fit_keep_their_first_turn(store: Store) -> N
         assert len(server.requests) == 6  # nothing was paid for twice
 
 
-def test_the_command(store: Store) -> None:
+def test_classifying_stops_before_the_limit_and_uses_what_was_paid_for(store: Store) -> None:
+    add_questions(store, [f"question {i}" for i in range(30)])
+    with FakeOpenAI(lambda body: Reply("chitchat", usage=(100, 10))) as server:
+        add_model(store, "j", server.url, concurrency=4, **PRICES)
+        add_model(store, "free", server.url)
+        with pytest.raises(BadInput, match="prices of 'free'"):
+            classify(store, ClassifySpec("free", max_cost=1.0))
+        with pytest.raises(Incomplete, match=r"stopped before the limit of \$"):
+            classify(store, ClassifySpec("j", max_cost=0.2))
+        n, cost = total_cost(store, "judgments")
+        assert n == len(server.requests) and 0 < cost <= 0.2
+        assert store.sql("SELECT count(*) FROM questions WHERE scenario = 'chitchat'").rows == [[n]]
+        assert classify(store, ClassifySpec("j", max_cost=10.0)).states == {"ok": 30 - n}
+        assert len(server.requests) == 30
+
+
+COMMANDS = {
+    "generate": (["--models", "m"], "responses"),
+    "classify": (["--judge", "m"], "judgments"),
+    "evolve": (["--model", "m", "--bench", "b", "--scenario", "Writing"], None),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands(store: Store, command: str) -> None:
     from workbench.cli.main import app
 
+    options, table = COMMANDS[command]
     add_questions(store, [f"question {i}" for i in range(20)])
     with FakeOpenAI(lambda body: Reply("y" * 40, usage=(50, 20))) as server:
         add_model(store, "m", server.url, max_tokens=30, **PRICES)
-        arguments = ["--store", str(store.path), "generate", "--models", "m", "--max-cost", "0.1", "--log-requests"]
+        arguments = ["--store", str(store.path), command, *options, "--max-cost", "0.2", "--log-requests"]
         found = CliRunner().invoke(app, arguments)
         sent = len(server.requests)
     assert isinstance(found.exception, Incomplete) or found.exit_code == 1, found.output
-    n, cost = total_cost(store, "responses")
-    assert n == sent and 0 < cost <= 0.1
+    if table is None:
+        [kept] = (store.files / "evolve").glob("*.answers.jsonl")
+        costs = [json.loads(line)["cost"] for line in kept.read_text().splitlines()]
+        n, cost = len(costs), sum(costs)
+    else:
+        n, cost = total_cost(store, table)
+    assert n == sent and 0 < cost <= 0.2
     [log] = (store.files / "logs").glob("requests-*.jsonl")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert len(lines) == sent and all("request" not in line for line in lines)

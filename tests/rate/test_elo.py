@@ -128,6 +128,17 @@ def test_permutation_equals_a_plain_loop_over_the_same_orders() -> None:
     np.testing.assert_allclose(permutation_elo(battles, rounds=20, seed=7).rating, np.median(plain, axis=0))
 
 
+def test_more_kinds_of_battles_than_a_byte_can_number() -> None:
+    battles = some_battles(900, 20, 60, seed=2)
+    source = np.random.RandomState(3)
+    orders = [source.permutation(900) for _ in range(9)]
+    plain = [
+        online_elo(Battles(battles.models, battles.a[o], battles.b[o], battles.score[o], battles.question[o])).rating
+        for o in orders
+    ]
+    np.testing.assert_allclose(permutation_elo(battles, rounds=9, seed=3).rating, np.median(plain, axis=0))
+
+
 def test_bootstrap_is_the_same_for_the_same_seed_and_names_itself() -> None:
     battles = some_battles(200, 5, 30)
     one, two, other = (bootstrap_elo(battles, rounds=200, seed=s) for s in (3, 3, 4))
@@ -173,7 +184,8 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     battles = some_battles(300, 4, 50)
     whole = elo_interval(battles, rounds=40)
     permuted = permutation_elo(battles, rounds=40)
-    monkeypatch.setattr(elo, "BLOCK", 500)
+    for limit in ("BLOCK", "READY", "ORDERS_BYTES"):
+        monkeypatch.setattr(elo, limit, 500)
     np.testing.assert_allclose(elo_interval(battles, rounds=40).lower, whole.lower)
     np.testing.assert_allclose(permutation_elo(battles, rounds=40).rating, permuted.rating)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from workbench.errors import BadInput, Unknown
+from workbench.rate import logistic
 from workbench.rate.battles import Battles
 from workbench.rate.bias_data import Votes
 from workbench.rate.length_control import Against, LengthControlledRow, difficulty, length_controlled, rates
@@ -140,6 +141,50 @@ def test_difficulty_comes_from_the_other_models_only() -> None:
     assert [row.difficulty for row in rates(votes_of(*models[:3]), "base", rounds=40)] == [0, 0, 0]
     # Predictions with Δ as it was average to the win rate; at Δ = 0 they stay between 0 and 1.
     assert all(row.lc_win_rate is not None and 0.0 < row.lc_win_rate < 1.0 for row in found.values())
+
+
+def test_resamples_fitted_side_by_side_are_those_fitted_one_by_one() -> None:
+    """The few votes of a new model: many resamples leave the quick steps, and many have no maximum."""
+    from sklearn.linear_model import LogisticRegression
+
+    one = comparisons(3, n=18, theta=0.5)
+    assert one.term is not None
+    x = np.stack([np.ones(18), one.term], axis=1)
+    task = logistic.problem(x, np.round(one.share), one.question, 0.25)
+    draws, regularised = logistic.bootstrap(task, logistic.fit(task), 300, 5)
+    assert 10 < regularised.sum() < 290
+    reserve, peers = task.regularised(), 0
+    for numbers, weight in logistic.resamples(task, 300, 5):
+        together, _, found = logistic.newton(task, weight)
+        for i, w in zip(numbers.tolist(), weight.T, strict=True):
+            exact = logistic.fit(task, w)
+            assert exact.found == found[i] != regularised[i]
+            if exact.found:
+                np.testing.assert_allclose(together[:, i], exact.beta, atol=1e-9)
+            # With the prior the peer is ridge regression, whose intercept is a column like any other.
+            alone = exact if exact.found else logistic.fit(reserve, w)
+            np.testing.assert_allclose(draws[i], alone.beta, atol=1e-5)
+            if i % 10 == 0:
+                strength = np.inf if exact.found else 1.0 / 0.25
+                peer = LogisticRegression(
+                    C=strength, fit_intercept=False, solver="newton-cholesky", tol=1e-12, max_iter=1000
+                ).fit(x, task.share, sample_weight=w)
+                np.testing.assert_allclose(draws[i], peer.coef_[0], atol=1e-5)
+                peers += 1
+    assert peers == 30
+
+
+def test_blocks_of_rounds_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = comparisons(3, n=18, theta=0.5)
+    votes = votes_of(Against("m", np.round(one.share), one.length, one.baseline_length, one.question))
+    whole = rates(votes, "base", rounds=60)
+    # 90 cells are five rounds of 18 votes; the products of the design's columns take 72, then none fit.
+    for cells in (90, 60):
+        monkeypatch.setattr(logistic, "CELLS", cells)
+        found = rates(votes, "base", rounds=60)
+        assert only(found).regularised_rounds == only(whole).regularised_rounds > 0
+        assert only(found).lower == pytest.approx(only(whole).lower, abs=1e-9)
+        assert only(found).upper == pytest.approx(only(whole).upper, abs=1e-9)
 
 
 def test_order_and_repeatability() -> None:

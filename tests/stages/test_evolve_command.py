@@ -42,7 +42,9 @@ def test_the_command_line(store: Store, store_path: Path, tmp_path: Path, monkey
         assert json.loads(workbench(*asked, "--dry-run", "--json"))[0]["requests"] == 3 and server.chats == []
         found = json.loads(workbench(*asked, "--json"))
         assert found["states"] == {"ok": 2, "unparsed": 1}
-        assert found["evolution"] == {"bench": "n", "accepted": 2, "by_round": {"1": 2}, "left_out": {"unparsed": 1}}
+        assert found["evolution"] == {
+            "bench": "n", "accepted": 2, "by_round": {"1": 2}, "left_out": {"unparsed": 1}, "unread_checks": 0,
+        }  # fmt: skip
         left = json.loads(workbench("evolve", "--rejected", "--into", "n", "--json"))
         assert [(r["rule"], r["raw"]) for r in left] == [("unparsed", "?")]
         assert "unparsed" in workbench("evolve", "--rejected", "--into", "n")

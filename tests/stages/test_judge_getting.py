@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from tests.engines.fake_openai import FakeOpenAI, Fault, Reply
 from tests.stages.filling import add_answers, add_model, add_questions, all_rows
 from workbench.errors import BadInput, EngineError, Unknown
-from workbench.judging import JudgeSpec, judge
+from workbench.judging import JudgeSpec, estimate_judge, judge
 from workbench.store import Store
 
 Body = dict[str, Any]
@@ -104,19 +104,43 @@ def test_a_verdict_that_cannot_be_read_is_not_asked_for_its_probabilities_again_
 
 
 def test_samples_are_rows_of_their_own(pair: Store) -> None:
-    with FakeOpenAI(lambda body: "[[A]]" if body["seed"] % 2 else "[[C]]") as server:
-        add_model(pair, "j", server.url, seed=1)
+    with FakeOpenAI(lambda body: "[[A]]" if body.get("choice", 0) % 2 else "[[C]]") as server:
+        add_model(pair, "j", server.url, seed=1, price_in=1e6, price_out=1e6)
         spec = JudgeSpec("j", limit=1, samples=3)
+        assert estimate_judge(pair, spec).requests == 2
         assert judge(pair, spec).states == {"ok": 6}
-        assert {body["temperature"] for body in server.chats} == {1.0}
-        assert len({body["seed"] for body in server.chats}) == 3
+        # One request for each order: its prompt is paid for once.
+        assert [(body["temperature"], body["n"], body["seed"]) for body in server.chats] == [(1.0, 3, 1000)] * 2
+        prompt = sum(len(m["content"].split()) for m in server.chats[0]["messages"])
+        rows = [row for row in all_rows(pair, "judgments", "sample") if row["presented_order"] == "ab"]
+        told = [(row["verdict"], row["prompt_tokens"], row["completion_tokens"], row["cost"]) for row in rows]
+        assert told == [("tie", prompt, 1, prompt + 1), ("a", 0, 1, 1), ("tie", 0, 1, 1)]
         assert judge(pair, spec).already == 6
         # Two more of the same draw: only these are asked for.
         assert judge(pair, JudgeSpec("j", limit=1, samples=5)).done == 4
+        assert [(body["n"], body["seed"]) for body in server.chats[2:]] == [(2, 1003)] * 2
         # One at temperature 0 is another judgment.
         assert judge(pair, JudgeSpec("j", limit=1)).done == 2
-    rows = [row for row in all_rows(pair, "judgments") if row["sample"] or row["judge_version"]]
+    rows = all_rows(pair, "judgments")
     assert Counter(row["sample"] for row in rows) == {0: 4, 1: 2, 2: 2, 3: 2, 4: 2}
+
+
+@pytest.mark.parametrize("choices", ["one", "refused"])
+def test_endpoints_that_draw_one_sample_at_a_time_are_asked_so(pair: Store, choices: Literal["one", "refused"]) -> None:
+    with FakeOpenAI(lambda body: "[[A]]", choices=choices) as server:
+        add_model(pair, "j", server.url, concurrency=1, seed=0)
+        assert judge(pair, JudgeSpec("j", samples=3)).states == {"ok": 12}
+        # Of the first item at most two requests are lost on finding out.
+        assert len(server.chats) <= 13
+        assert all("n" not in body for body in server.chats[2:])
+    assert Counter(row["sample"] for row in all_rows(pair, "judgments")) == {0: 4, 1: 4, 2: 4}
+
+
+def test_samples_of_which_none_was_answered_fail_together(pair: Store) -> None:
+    with FakeOpenAI(lambda body: "[[A]]", most_tokens=3) as server:
+        add_model(pair, "j", server.url)
+        assert judge(pair, JudgeSpec("j", limit=1, samples=3)).states == {"too_long": 6}
+        assert len(server.chats) == 2
 
 
 def test_one_repair_keeps_both_texts_and_both_costs(pair: Store) -> None:

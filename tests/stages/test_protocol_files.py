@@ -234,7 +234,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="cannot be read"):
             read(tmp_path / "none.toml")
         (tmp_path / "bad.toml").write_text("name = ")
-        with pytest.raises(BadInput, match=r"bad\.toml: is no TOML"):
+        with pytest.raises(BadInput, match=r"bad\.toml: not valid TOML"):
             read(tmp_path / "bad.toml")
 
 
@@ -249,8 +249,8 @@ def test_rubric_files(tmp_path: Path) -> None:
         ("", "field 'criterion': is missing"),
         ('criterion = "x"\n[levels]\n1 = "a"', "field 'levels.2': is missing"),
         ('criterion = "x"\nlevels = 3', "field 'levels': must be a table"),
-        ('criterion = "x"\n[levels]\n0 = "a"', "field 'levels.0': is no level"),
-        ('criterium = "x"', "field 'criterium': is no key"),
+        ('criterion = "x"\n[levels]\n0 = "a"', "field 'levels.0': unknown key"),
+        ('criterium = "x"', "field 'criterium': unknown key (did you mean 'criterion'?)"),
     ]:
         text = (
             change

@@ -250,6 +250,38 @@ def test_critiques_are_compared_once_in_a_drawn_order(store: Store, tmp_path: Pa
     assert {row["presented_order"] for row in rows} == {"ab", "ba"}
 
 
+def test_seed_and_order_decide_which_critique_comes_first(store: Store) -> None:
+    """Another seed draws other orders: those that it changes are new judgments, and nothing else is asked."""
+    n = 24
+    add_questions(store, [f"question {i}" for i in range(n)])
+    add_answers(store, {"m": [f"answer {i}" for i in range(n)]})
+
+    def reply(body: Body) -> str:
+        return "A: better" if "critique A" in shown(body) else f"critique by {body['model'].removeprefix('remote-')}"
+
+    def orders() -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for row in all_rows(store, "judgments"):
+            if row["protocol"] == "critique-pairwise":
+                found.setdefault(row["question_id"], set()).add(row["presented_order"])
+        return found
+
+    with FakeOpenAI(reply) as server:
+        for name in ("k1", "k2", "j"):
+            add_model(store, name, server.url)
+        for critic in ("k1", "k2"):
+            judge(store, JudgeSpec(critic, "autoj-critique"))
+        judge(store, JudgeSpec("j", "critique-pairwise"))
+        first = orders()
+        assert {len(found) for found in first.values()} == {1}
+        changed = judge(store, JudgeSpec("j", "critique-pairwise", seed=1)).done
+        assert 0 < changed < n and sum(len(found) == 2 for found in orders().values()) == changed
+        assert judge(store, JudgeSpec("j", "critique-pairwise", seed=1)).done == 0
+        ba = sum("ba" in found for found in orders().values())
+        assert judge(store, JudgeSpec("j", "critique-pairwise", order="ba")).done == n - ba
+        assert all("ba" in found for found in orders().values())
+
+
 def test_rubric_of_a_file_and_of_the_question(answered: Store) -> None:
     rubric = REPOSITORY / "sample_data" / "rubric.toml"
     levels = {str(n): f"own level {n}" for n in range(1, 6)}

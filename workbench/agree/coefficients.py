@@ -29,12 +29,12 @@ NAMES = {1: ("fleiss-kappa", "alpha-nominal", "alpha-ordinal", "alpha-interval")
 class CoefficientRow:
     """One coefficient of one set of raters.
 
-    ``raters``: human (each person a rater; a paper's authors left out), people (with authors), judges, or all (people
-    and judges). ``turn``: None = all turns. ``setup`` 2 takes ties as missing. ``n_raters`` rated ``items`` comparisons
-    that have two or more votes, with ``votes`` votes on ``questions`` questions. ``single``: votes on comparisons
-    that no one else voted on, which say nothing here. ``left_out``: votes that are none (skipped, unparsed, failed);
-    ``replaced``: votes that a later one of the same rater on the same comparison replaced. Bounds as ``interval``
-    says. What cannot be had is None, and ``note`` says why.
+    ``raters``: human (each person a rater; a paper's authors left out), people (with authors), judges (without juries:
+    their members are in), or all (people and judges). ``turn``: None = all turns. ``setup`` 2 takes ties as missing.
+    ``n_raters`` rated ``items`` comparisons that have two or more votes, with ``votes`` votes on ``questions``
+    questions. ``single``: votes on comparisons that no one else voted on, which say nothing here. ``left_out``: votes
+    that are none (skipped, unparsed, failed); ``replaced``: votes that a later one of the same rater on the same
+    comparison replaced. Bounds as ``interval`` says. What cannot be had is None, and ``note`` says why.
     """
 
     raters: str
@@ -98,7 +98,8 @@ def rater_sets(votes: Votes) -> Iterator[tuple[str, BoolArray]]:
     """(name, which raters) of the sets that differ."""
     groups = np.array(votes.groups, dtype=object)
     human, author, gold = (groups == g for g in (*PEOPLE, GOLD))
-    judges = ~(human | author | gold)
+    jury = np.array([rater in votes.juries for rater in votes.raters], dtype=bool) & ~(human | author | gold)
+    judges = ~(human | author | gold | jury)
     if human.sum() > 1:
         yield "human", human
     if author.any() and (human | author).sum() > 1:
@@ -106,7 +107,7 @@ def rater_sets(votes: Votes) -> Iterator[tuple[str, BoolArray]]:
     if judges.sum() > 1:
         yield "judges", judges
     if judges.any() and (human | author).any():
-        yield "all", ~gold
+        yield "all", ~(gold | jury)
 
 
 def _rows(

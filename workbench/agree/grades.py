@@ -71,13 +71,15 @@ class GradeRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grades:
-    """Grades by (judges × items); NaN: asked but unreadable, −inf: never asked. ``question`` and ``turn`` per item."""
+    """Grades by (judges × items); NaN: asked but unreadable, −inf: never asked. ``question`` and ``turn`` per item.
+    ``juries`` are those of the judges that are several together."""
 
     judges: tuple[str, ...]
     modes: tuple[frozenset[str], ...]
     question: IntArray
     turn: IntArray
     score: FloatArray
+    juries: frozenset[str] = frozenset()
 
     @classmethod
     def load(
@@ -106,7 +108,7 @@ class Grades:
             score[judge, item] = found if np.isfinite(found) else np.nan
             modes[judge].add(mode)
         turn = np.array(row["item_turn"] or [], dtype=np.int64)
-        return cls(judges, tuple(map(frozenset, modes)), question, turn, score)
+        return cls(judges, tuple(map(frozenset, modes)), question, turn, score, frozenset(row.get("juries") or ()))
 
 
 def grade_agreement(
@@ -145,7 +147,7 @@ def grade_rows(grades: Grades, how: Resampling | None = None, *, judge: str | No
         for one, two in combinations(range(len(grades.judges)), 2):
             if judge in (None, grades.judges[one], grades.judges[two]):
                 rows += _pair(grades, one, two, turn, here, how)
-        if len(grades.judges) > 2 and judge is None:
+        if len(set(grades.judges) - grades.juries) > 2 and judge is None:
             rows += _together(grades, turn, here, how)
     return rows
 
@@ -172,8 +174,10 @@ def _pair(
 def _together(
     grades: Grades, turn: int | None, here: np.ndarray[Any, np.dtype[np.bool_]], how: Resampling
 ) -> list[GradeRow]:
-    """α of all judges' grades; each answer counts as often as it has pairs of grades to give."""
-    score = grades.score[:, here]
+    """α of all judges' grades, without juries, whose members are in; each answer counts as often as it has pairs of
+    grades to give."""
+    own = [judge not in grades.juries for judge in grades.judges]
+    score = grades.score[own][:, here]
     graded = np.isfinite(score)
     rated = graded.sum(axis=0) >= 2
     if not rated.any():
@@ -194,7 +198,7 @@ def _together(
             sums += unit_coincidences(some).sum(axis=0).reshape(1, -1)
         found, note = _value_only(sums, lambda s: alpha_statistics(s, values), len(question)), TOO_MANY
     lost = int((np.isnan(score).any(axis=0) & ~rated).sum())
-    mode = mode_of([m for modes in grades.modes for m in modes])
+    mode = mode_of([m for modes, single in zip(grades.modes, own, strict=True) if single for m in modes])
     return _as_rows(("judges", "judges"), ALL, turn, found, len(counts), lost, mode, how, note)
 
 

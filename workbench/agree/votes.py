@@ -35,7 +35,8 @@ class Votes:
     Per comparison: ``question`` indexes ``questions`` and ``turn`` is 1-based (0: the whole conversation). Per rater:
     ``groups[rater]`` is human, author, gold or the judge's name, ``raters[rater]`` the person or the judge. Per vote:
     ``item`` (comparison), ``rater``, ``verdict`` (code of ``VERDICTS``, in the models' name order), ``mode`` (code of
-    ``MODES``) and ``latest`` (the last of this rater on this comparison).
+    ``MODES``) and ``latest`` (the last of this rater on this comparison). ``juries`` names the raters that are several
+    judges together: they are nobody beside their members.
     """
 
     questions: tuple[str, ...]
@@ -49,6 +50,7 @@ class Votes:
     verdict: IntArray
     mode: IntArray
     latest: BoolArray
+    juries: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.item)
@@ -104,6 +106,7 @@ class Votes:
             verdict,
             low // 2,
             low % 2 == 1,
+            frozenset(row.get("juries") or ()),
         )
 
     @classmethod

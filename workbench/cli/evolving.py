@@ -9,12 +9,25 @@ from typing import Annotated
 import typer
 
 from workbench.cli.context import context, note, print_json, print_report, print_table
-from workbench.cli.running import Category, Concurrency, Detach, DryRun, Json, Limit, RetryFailed, go
+from workbench.cli.running import (
+    Category,
+    Concurrency,
+    Detach,
+    DryRun,
+    Json,
+    Limit,
+    LogBodies,
+    LogRequests,
+    MaxCost,
+    RetryFailed,
+    go,
+)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
     app.command(
         epilog="Examples: workbench evolve --model gpt-4o --bench seeds --scenario Reasoning --rounds 3 --dry-run; "
+        "workbench evolve --model gpt-4o --bench seeds --checker gpt-4o --max-cost 5; "
         "workbench evolve --rejected --into seeds-evolved"
     )(evolve)
 
@@ -44,8 +57,15 @@ def evolve(
     threshold: Annotated[
         float | None, typer.Option("--threshold", help="Cosine from which two are near-duplicates. Default: 0.9.")
     ] = None,
+    checker: Annotated[
+        str | None,
+        typer.Option("--checker", help="Model that has those left out which hold too little or cannot be answered."),
+    ] = None,
     concurrency: Concurrency = None,
     retry_failed: RetryFailed = False,
+    max_cost: MaxCost = None,
+    log_requests: LogRequests = False,
+    log_bodies: LogBodies = False,
     rejected: Annotated[
         bool, typer.Option("--rejected", help="List what was left out, with rule and reason, and ask nothing.")
     ] = False,
@@ -74,7 +94,8 @@ def evolve(
     values = {
         "model": model, "bench": bench, "scenario": scenario, "rounds": rounds, "per_seed": per_seed, "into": into,
         "category": category, "limit": limit, "embedder": embedder, "threshold": threshold,
-        "concurrency": concurrency, "retry_failed": retry_failed,
+        "checker": checker, "concurrency": concurrency, "retry_failed": retry_failed, "max_cost": max_cost,
+        "log_requests": log_requests, "log_bodies": log_bodies,
     }  # fmt: skip
     if detach or dry_run:
         go(ctx, "evolve", values, detach=detach, dry=dry_run, as_json=as_json)

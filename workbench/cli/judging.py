@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli.running import (
+    Batch,
     Bench,
     Category,
     Concurrency,
@@ -18,6 +19,7 @@ from workbench.cli.running import (
     LogRequests,
     MaxCost,
     RetryFailed,
+    Wait,
     go,
     names,
 )  # fmt: skip
@@ -78,7 +80,9 @@ def judge(
     group_order: Annotated[
         str, typer.Option("--group-order", help="Answers scored together are shown: shuffled (by --seed) or given.")
     ] = "shuffled",
-    seed: Annotated[int, typer.Option("--seed", help="Draws the order of answers scored together.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Draws the order of answers scored together, and of two critiques.")
+    ] = 0,
     at_once: Annotated[
         int, typer.Option("--at-once", min=1, help="Questions asked about in one request (complexity).")
     ] = 1,
@@ -92,6 +96,8 @@ def judge(
     max_cost: MaxCost = None,
     log_requests: LogRequests = False,
     log_bodies: LogBodies = False,
+    batch: Batch = False,
+    wait: Wait = True,
     detach: Detach = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -101,22 +107,21 @@ def judge(
     What is judged already by the same judge, template and settings is not judged again.
     """
     from workbench.errors import BadInput
-    from workbench.protocol_names import absolute, file_of
+    from workbench.protocol_names import chosen
 
     try:
         turn_numbers = [int(t) for t in names(turns)]
     except ValueError:
         raise BadInput(f"--turns must be 1, 2 or 1,2, not '{turns}'") from None
-    if file_of(protocol) is None:
-        protocol = protocol.replace("_", "-")
     values = {
-        "judge": judge, "protocol": absolute(protocol), "baseline": baseline, "models": names(models), "bench": bench,
+        "judge": judge, "protocol": chosen(protocol), "baseline": baseline, "models": names(models), "bench": bench,
         "category": category, "limit": limit, "turns": turn_numbers, "selection": selection, "mode": mode,
         "template": template, "criteria": criteria, "output": output, "order": order, "samples": samples,
         "temperature": temperature, "probabilities": probabilities, "repair": repair, "cut": cut,
         "group_order": group_order, "seed": seed, "at_once": at_once,
         "retry_states": [state.replace("-", "_") for state in names(retry_state)],
         "concurrency": concurrency, "retry_failed": retry_failed, "max_cost": max_cost,
-        "log_requests": log_requests or log_bodies, "log_bodies": log_bodies,
+        "log_requests": log_requests, "log_bodies": log_bodies,
+        "batch": batch, "wait": wait,
     }  # fmt: skip
     go(ctx, "judge", values, detach=detach, dry=dry_run, as_json=as_json)

@@ -11,7 +11,9 @@ import typer
 from workbench.cli import (
     agreement,
     annotating,
+    batches,
     bias,
+    compare_judges,
     data,
     evolving,
     leaderboard,
@@ -67,6 +69,7 @@ def top(
 
 for group in (
     running,
+    batches,
     evolving,
     data,
     modelling,
@@ -75,6 +78,7 @@ for group in (
     leaderboard,
     agreement,
     bias,
+    compare_judges,
     report,
     annotating,
     plans,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench.cli.context import context, note, print_json, print_table
-from workbench.cli.running import Json, alone
+from workbench.cli.running import Json, alone, names
 
 models_app = typer.Typer(help="Add, list and remove models.", invoke_without_command=True)
 
@@ -24,13 +24,14 @@ def models_top(ctx: typer.Context, as_json: Json = False) -> None:
 
 @models_app.command(
     "add",
-    epilog="Example: workbench models add llama --engine api --base-url http://localhost:8000/v1 "
-    "--model meta-llama/Llama-3.1-8B-Instruct",
+    epilog="Examples: workbench models add llama --engine api --base-url http://localhost:8000/v1 "
+    "--model meta-llama/Llama-3.1-8B-Instruct; "
+    "workbench models add panel --engine jury --members a,b,c --rule majority",
 )
 def models_add(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Name used everywhere in the workbench.")],
-    engine: Annotated[str, typer.Option("--engine", help="api (any OpenAI-compatible URL) or bundled.")] = "api",
+    engine: Annotated[str, typer.Option("--engine", help="api (any OpenAI-compatible URL), bundled, or jury.")] = "api",
     base_url: Annotated[str | None, typer.Option("--base-url", help="URL that ends in /v1.")] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="The endpoint's name of the model [default: NAME].")
@@ -50,6 +51,9 @@ def models_add(
     ] = None,
     price_out: Annotated[
         float | None, typer.Option("--price-out", min=0.0, help="US dollars a million completion tokens.")
+    ] = None,
+    batch_discount: Annotated[
+        float | None, typer.Option("--batch-discount", min=0.0, max=1.0, help="What --batch saves. Default: 0.5.")
     ] = None,
     concurrency: Annotated[int | None, typer.Option("--concurrency", min=1)] = None,
     rpm: Annotated[float | None, typer.Option("--rpm", min=0.0, help="Requests a minute at most.")] = None,
@@ -81,19 +85,40 @@ def models_add(
     wrap: Annotated[
         str | None, typer.Option("--wrap", help="llama-2: send [INST] … [/INST] as one raw prompt (served Auto-J).")
     ] = None,
+    members: Annotated[
+        str | None, typer.Option("--members", help="Judges of a jury, by commas; of a cascade from cheap to strong.")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", help="majority (default), mean, weighted, or cascade: see docs/juries.md.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", metavar="NAME=N,…", help="For --rule weighted; others weigh 1.")
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option("--confidence", help="Cascade: escalate verdicts with a smaller share than this.")
+    ] = None,
+    escalate_on: Annotated[
+        str | None,
+        typer.Option("--escalate-on", help="Cascade: disagreement, tie, unparsed, low-confidence; by commas."),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Change the settings of a known model.")] = False,
 ) -> None:
-    """Add a model. The key itself is never stored: only the name of the variable that holds it."""
+    """Add a model, or a jury of models. The key itself is never stored: only the name of the variable that holds it."""
     from workbench.models import save_model
     from workbench.records import Model
 
+    if members and engine == "api" and base_url is None:
+        engine = "jury"
     params: dict[str, Any] = {
         "model": model or (name if engine == "api" else None), "api_key_env": api_key_env,
         "system_prompt": system_prompt, "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens,
-        "seed": seed, "price_in": price_in, "price_out": price_out, "concurrency": concurrency, "rpm": rpm,
+        "seed": seed, "price_in": price_in, "price_out": price_out, "batch_discount": batch_discount,
+        "concurrency": concurrency, "rpm": rpm,
         "tpm": tpm, "timeout_s": timeout, "idle_timeout_s": idle_timeout, "client": client,
         "api_version": api_version, "key_header": key_header, "headers": _headers(header),
         "structured_output": structured or None, "context": window, "wrap": wrap,
+        "members": names(members) if members is not None else None, "rule": rule, "weights": _weights(weights),
+        "confidence": confidence, "escalate_on": names(escalate_on) if escalate_on is not None else None,
     }  # fmt: skip
     given = {key: value for key, value in params.items() if value is not None}
     with context(ctx).open(create=True) as store:
@@ -111,6 +136,21 @@ def _headers(given: list[str] | None) -> dict[str, str] | None:
             raise BadInput("must be NAME=VALUE", field="header")  # never repeated: it may be a key
         found[name.strip()] = value.strip()
     return found or None
+
+
+def _weights(given: str | None) -> dict[str, float] | None:
+    from workbench.errors import BadInput
+
+    if given is None:
+        return None
+    found = {}
+    for text in names(given):
+        name, _, number = text.rpartition("=")
+        try:
+            found[name.strip()] = float(number)
+        except ValueError:
+            raise BadInput(f"must be NAME=NUMBER by commas, not '{text}'", field="weights") from None
+    return found
 
 
 @models_app.command("list")

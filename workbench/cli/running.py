@@ -23,6 +23,13 @@ MaxCost = Annotated[
 ]
 LogRequests = Annotated[bool, typer.Option("--log-requests", help="Log requests under STORE.files/logs, without keys.")]
 LogBodies = Annotated[bool, typer.Option("--log-bodies", help="Also log what was asked and answered.")]
+Batch = Annotated[
+    bool, typer.Option("--batch", help="Through the endpoint's Batch API: half the price, answers within a day.")
+]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait/--no-wait", help="With --batch: --no-wait collects, submits, and leaves the rest for later."),
+]
 
 jobs_app = typer.Typer(help="List, watch and cancel background jobs.", invoke_without_command=True)
 
@@ -94,6 +101,8 @@ def generate(
     max_cost: MaxCost = None,
     log_requests: LogRequests = False,
     log_bodies: LogBodies = False,
+    batch: Batch = False,
+    wait: Wait = True,
     detach: Detach = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -106,7 +115,8 @@ def generate(
     values = {
         "models": names(models), "bench": bench, "category": category, "limit": limit, "samples": samples,
         "concurrency": concurrency, "retry_failed": retry_failed, "max_cost": max_cost,
-        "log_requests": log_requests or log_bodies, "log_bodies": log_bodies,
+        "log_requests": log_requests, "log_bodies": log_bodies,
+        "batch": batch, "wait": wait,
     }  # fmt: skip
     go(ctx, "generate", values, detach=detach, dry=dry_run, as_json=as_json)
 

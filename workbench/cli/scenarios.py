@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from workbench.cli.context import context, note, print_json, print_table
-from workbench.cli.running import Bench, Category, Concurrency, Detach, DryRun, Json, Limit, RetryFailed, alone, go
+from workbench.cli.running import (
+    Bench,
+    Category,
+    Concurrency,
+    Detach,
+    DryRun,
+    Json,
+    Limit,
+    LogBodies,
+    LogRequests,
+    MaxCost,
+    RetryFailed,
+    alone,
+    go,
+)  # fmt: skip
 
 scenarios_app = typer.Typer(
     help="Auto-J's 58 scenarios: what there is, and how well classifiers find them.", invoke_without_command=True
@@ -37,6 +51,9 @@ def classify(
     ] = None,
     concurrency: Concurrency = None,
     retry_failed: RetryFailed = False,
+    max_cost: MaxCost = None,
+    log_requests: LogRequests = False,
+    log_bodies: LogBodies = False,
     detach: Detach = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -48,6 +65,7 @@ def classify(
     values = {
         "judge": judge, "bench": bench, "category": category, "limit": limit, "overwrite": overwrite,
         "evaluate": evaluate, "template": template, "concurrency": concurrency, "retry_failed": retry_failed,
+        "max_cost": max_cost, "log_requests": log_requests, "log_bodies": log_bodies,
     }  # fmt: skip
     go(ctx, "classify", values, detach=detach, dry=dry_run, as_json=as_json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -21,6 +22,9 @@ DEFAULT_CONCURRENCY = 8
 #: English text is about this many characters a token: what the tokens-a-minute budget is charged beforehand.
 CHARS_PER_TOKEN = 4
 _WANTS_NEW_NAME = re.compile(r"max_tokens.*max_completion_tokens", re.DOTALL)
+_ONE_CHOICE = re.compile(
+    r"(?<![\w'])['\"`]?n['\"`]?(?![\w'])|one completion choice|best_of|multiple (choices|completions)"
+)
 
 
 def limits_of(params: Mapping[str, Any], concurrency: int = DEFAULT_CONCURRENCY, timeout_s: float = 600.0) -> Limits:
@@ -67,12 +71,15 @@ class ApiEngine:
             logprobs=bool(params.get("logprobs", True)),
             # Only those who name a seed know that the endpoint takes one.
             seed=params.get("seed") is not None,
+            # Servers that know one choice only say so, or bring one.
+            choices=True,
             concurrency=limits.concurrency,
         )
         self._version = version or f"openai-compatible {self._endpoint.url} {self._name}"
         self._length_field = "max_tokens"
         self._wrap = WRAPS[params["wrap"]] if params.get("wrap") else None
         self._logprobs = self._capabilities.logprobs
+        self._choices = self._capabilities.choices
 
     @property
     def capabilities(self) -> Capabilities:
@@ -115,24 +122,31 @@ class ApiEngine:
 
     async def answer(self, request: Request) -> Result:
         """One request's result. Raises Stopped when the endpoint is of no use."""
-        tokens = sum(len(m.content) for m in request.messages) / CHARS_PER_TOKEN + (request.sampling.max_tokens or 0)
+        tokens = sum(len(m.content) for m in request.messages) / CHARS_PER_TOKEN
+        tokens += (request.sampling.max_tokens or 0) * request.n
         try:
             while True:
-                body = self._body(request)
+                body = self.body(request)
                 try:
-                    path = "/completions" if self._wrap else "/chat/completions"
-                    answer = await self._endpoint.send(path, body, tokens)
+                    answer = await self._endpoint.send(self.path, body, tokens)
                     break
                 except Fault as fault:
-                    if not self._adapt(fault, body):
+                    if not self.adapt(fault, body):
                         raise
         except Fault as fault:
-            consequence = fault.consequence
-            state = consequence if consequence in ("too_long", "refused") else "error"
-            return Result(request.key, state, latency=fault.latency, error=fault.message, retries=fault.retries)
+            return failed(request.key, fault)
         return read_answer(request.key, answer, self._params)
 
-    def _adapt(self, fault: Fault, body: Mapping[str, Any]) -> bool:
+    @property
+    def endpoint(self) -> Endpoint:
+        return self._endpoint
+
+    @property
+    def path(self) -> str:
+        """Where requests go, after the base URL."""
+        return "/completions" if self._wrap else "/chat/completions"
+
+    def adapt(self, fault: Fault, body: Mapping[str, Any]) -> bool:
         """Whether the endpoint complained of a field that can be left out or named otherwise, from now on."""
         if fault.kind != "status" or fault.status not in (400, 404, 422):
             return False
@@ -143,9 +157,13 @@ class ApiEngine:
         if "logprobs" in body and "logprobs" in fault.message:
             self._logprobs = False
             return True
+        if "n" in body and _ONE_CHOICE.search(fault.message):
+            self._choices = False
+            return True
         return False
 
-    def _body(self, request: Request) -> dict[str, Any]:
+    def body(self, request: Request) -> dict[str, Any]:
+        """A request as the endpoint wants it."""
         sampling = request.sampling
         body: dict[str, Any] = {
             "model": self._name,
@@ -155,6 +173,7 @@ class ApiEngine:
             self._length_field: sampling.max_tokens,
             "seed": sampling.seed,
             "stop": list(sampling.stop) or None,
+            "n": request.n if request.n > 1 and self._choices else None,
         }
         if self._wrap is not None:
             # One raw prompt; the completions endpoint tells log probabilities in a form of its own, so none are asked.
@@ -231,18 +250,44 @@ class _Run:
 # -- reading an answer -----------------------------------------------------------------------------
 
 
+def failed(key: str, fault: Fault) -> Result:
+    """The result of a request that was given up: too_long, refused or error."""
+    state = fault.consequence if fault.consequence in ("too_long", "refused") else "error"
+    return Result(key, state, latency=fault.latency, error=fault.message, retries=fault.retries)
+
+
 def read_answer(key: str, answer: Answer, params: Mapping[str, Any]) -> Result:
     """A chat completion's JSON as a result; whatever is missing or of a wrong type is read as not there."""
-    data = answer.data
-    choices = data.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
+    choices = answer.data.get("choices")
+    there = [one if isinstance(one, Mapping) else {} for one in choices] if isinstance(choices, list) else []
+    usage = answer.data.get("usage")
+    usage = usage if isinstance(usage, Mapping) else {}
+    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    if len(there) < 2:
+        return _read_choice(key, there[0] if there else {}, answer, params, prompt, completion)
+    prompts = [prompt, *[None if prompt is None else 0] * (len(there) - 1)]
+    results = [
+        _read_choice(key, one, answer, params, prompts[i], part)
+        for i, (one, part) in enumerate(zip(there, _parts(completion, len(there)), strict=True))
+    ]
+    return dataclasses.replace(results[0], also=tuple(results[1:]))
+
+
+def _parts(tokens: int | None, n: int) -> list[int | None]:
+    """A count of tokens in ``n`` equal parts, the first larger by what does not go up."""
+    if tokens is None:
+        return [None] * n
+    each, rest = divmod(tokens, n)
+    return [each + (i < rest) for i in range(n)]
+
+
+def _read_choice(
+    key: str, choice: Mapping[str, Any], answer: Answer, params: Mapping[str, Any], prompt: int | None,
+    completion: int | None,
+) -> Result:  # fmt: skip
     message = choice.get("message")
     message = message if isinstance(message, Mapping) else {"content": choice.get("text")}
     finish = choice.get("finish_reason")
-    usage = data.get("usage")
-    usage = usage if isinstance(usage, Mapping) else {}
-    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-
     content, thought = _content(message.get("content"))
     parted = part_thinking(content)
     apart = message.get("reasoning_content") or message.get("reasoning")

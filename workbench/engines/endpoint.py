@@ -137,7 +137,7 @@ class Endpoint:
                     return Answer(data, attempt, time.monotonic() - first)
             fault.retries, fault.latency = attempt, time.monotonic() - first
             if fault.consequence == "fatal":
-                raise self.stop(self._fatal(fault))
+                raise self.stop(self.fatal(fault))
             if fault.consequence != "retry":
                 raise fault
             if self._stop.is_set():
@@ -236,11 +236,11 @@ class Endpoint:
                 said = reply.content[: 4 * MESSAGE_CHARS].decode("utf-8", "replace")
             if reply.status in (301, 302, 303, 307, 308):
                 said = f"moved to {reply.headers.get('location', 'somewhere else')}"
-            raise self._error_fault(said, reply.status, reply.headers)
+            raise self.error_fault(said, reply.status, reply.headers)
         if not isinstance(data, dict):
             raise Fault("malformed", "the answer is not a JSON object")
         if data.get("error") and not data.get("choices") and not data.get("data"):
-            raise self._error_fault(data["error"], None, {})
+            raise self.error_fault(data["error"], None, {})
         if self._echoes.is_repeat(data.get("id")):
             # The same answer a second time: the connection is one answer behind, and so would be all after it.
             if self._transport is not None:
@@ -272,7 +272,7 @@ class Endpoint:
 
     # -- what faults mean --------------------------------------------------------------------------
 
-    def _error_fault(self, said: object, status: int | None, headers: Mapping[str, str]) -> Fault:
+    def error_fault(self, said: object, status: int | None, headers: Mapping[str, str]) -> Fault:
         """A fault from an error object or text. Some gateways send one with status 200 and the real one inside."""
         code: object = None
         message: object = said
@@ -350,7 +350,8 @@ class Endpoint:
         if message:
             raise self.stop(EngineError(message, hint=hint))
 
-    def _fatal(self, fault: Fault) -> EngineError:
+    def fatal(self, fault: Fault) -> EngineError:
+        """What a fault that stops all work is called."""
         said = f"({fault.message})"
         if fault.no_credit:
             hint = "what has come so far is kept; run the same again when there is credit"

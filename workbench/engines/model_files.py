@@ -7,6 +7,7 @@ taken out, checked and moved into the cache.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import importlib.util
@@ -220,11 +221,11 @@ def _largest(*folders: Path) -> int:
     """Bytes of the largest file: pip writes the same download to two files when it keeps a cache."""
     sizes = [0]
     for folder in folders:
-        for name in folder.rglob("*"):
-            try:
-                sizes.append(name.stat().st_size)
-            except OSError:  # gone meanwhile
-                continue
+        # Not Path.rglob: it stumbles over folders that pip removes meanwhile.
+        for path, _, names in os.walk(folder):
+            for name in names:
+                with contextlib.suppress(OSError):  # gone meanwhile
+                    sizes.append(Path(path, name).stat().st_size)
     return min(max(sizes), WHEEL_BYTES)
 
 

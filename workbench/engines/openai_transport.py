@@ -5,17 +5,16 @@ costs more than the rest of a request."""
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx2
 import openai
 from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient, Omit
 
-from workbench.engines.http1 import too_large
+from workbench.engines.pieces import watched
 from workbench.engines.retry import Fault, connection_fault
-from workbench.engines.transport import CONNECT_S, MAX_ANSWER, SLOWEST, Destination, Reply, proxy_for
+from workbench.engines.transport import CONNECT_S, Destination, Reply, proxy_for
 
 #: The client puts this before the key itself.
 _BEARER = "Bearer "
@@ -25,10 +24,7 @@ class OpenAITransport:
     def __init__(self, where: Destination) -> None:
         self._where = where
         self._client: AsyncOpenAI | None = None
-        # Without a key nothing is sent in its place; nor is what the client would take from OPENAI_* variables.
-        given = {name.lower() for name in where.headers}
-        unwanted = [n for n in ("Authorization", "OpenAI-Organization", "OpenAI-Project") if n.lower() not in given]
-        self._options: Any = {"headers": {name: Omit() for name in unwanted}}
+        self._options: Any = {"headers": unwanted_headers(where)}
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Reply:
         if self._client is None:
@@ -61,59 +57,63 @@ class OpenAITransport:
             await client.close()
 
     def _open(self) -> AsyncOpenAI:
-        where = self._where
-        timeout = httpx2.Timeout(where.timeout_s, connect=min(CONNECT_S, where.timeout_s))
-        limits = httpx2.Limits(max_connections=max(1000, where.connections), max_keepalive_connections=None)
+        idle_s = self._where.idle_s
 
         async def watch(response: httpx2.Response) -> None:
-            response.stream = Watched(response.stream, where.idle_s)
+            response.stream = Watched(response.stream, idle_s)
 
-        options: dict[str, Any] = {
-            # A proxy from the environment cannot reach this machine's own loopback.
-            "timeout": timeout, "limits": limits, "trust_env": proxy_for(where.url) is not None,
-            "event_hooks": {"response": [watch]},
-        }  # fmt: skip
-        try:
-            http: httpx2.AsyncClient = DefaultAioHttpClient(**options)
-        except RuntimeError:  # installed without aiohttp
-            http = DefaultAsyncHttpxClient(**options)
-        headers = {"Authorization" if n.lower() == "authorization" else n: v for n, v in where.headers.items()}
-        bearer = headers.get("Authorization", "")
-        if bearer.startswith(_BEARER):
-            del headers["Authorization"]
-        query = dict(part.split("=", 1) for part in where.query.split("&")) if where.query else None
-        # Without a key of our own the SDK would send OPENAI_API_KEY to whatever this endpoint is.
-        return AsyncOpenAI(
-            api_key=bearer.removeprefix(_BEARER) or "none", base_url=where.url,
-            http_client=http, max_retries=0, timeout=timeout, default_headers=headers, default_query=query,
-        )  # fmt: skip
+        return open_client(self._where, watch)
+
+
+def open_client(where: Destination, *hooks: Callable[[httpx2.Response], Awaitable[None]]) -> AsyncOpenAI:
+    """The SDK's client for an address, without retries of its own; ``hooks`` see each response before it is read."""
+    timeout = httpx2.Timeout(where.timeout_s, connect=min(CONNECT_S, where.timeout_s))
+    limits = httpx2.Limits(max_connections=max(1000, where.connections), max_keepalive_connections=None)
+    options: dict[str, Any] = {
+        # A proxy from the environment cannot reach this machine's own loopback.
+        "timeout": timeout, "limits": limits, "trust_env": proxy_for(where.url) is not None,
+        "event_hooks": {"response": list(hooks)},
+    }  # fmt: skip
+    try:
+        http: httpx2.AsyncClient = DefaultAioHttpClient(**options)
+    except RuntimeError:  # installed without aiohttp
+        http = DefaultAsyncHttpxClient(**options)
+    headers = {"Authorization" if n.lower() == "authorization" else n: v for n, v in where.headers.items()}
+    bearer = headers.get("Authorization", "")
+    if bearer.startswith(_BEARER):
+        del headers["Authorization"]
+    query = dict(part.split("=", 1) for part in where.query.split("&")) if where.query else None
+    # Without a key of our own the SDK would send OPENAI_API_KEY to whatever this endpoint is.
+    return AsyncOpenAI(
+        api_key=bearer.removeprefix(_BEARER) or "none", base_url=where.url,
+        http_client=http, max_retries=0, timeout=timeout, default_headers=headers, default_query=query,
+    )  # fmt: skip
+
+
+def unwanted_headers(where: Destination) -> dict[str, Any]:
+    """Headers that leave out what the client would send by itself: without a key nothing goes in its place, nor does
+    what it takes from ``OPENAI_*`` variables."""
+    given = {name.lower() for name in where.headers}
+    unwanted = [n for n in ("Authorization", "OpenAI-Organization", "OpenAI-Project") if n.lower() not in given]
+    return {name: Omit() for name in unwanted}
 
 
 class Watched(httpx2.AsyncByteStream):
-    """An answer's bytes, given up when they stop coming, only trickle, or are too many."""
+    """An answer's bytes under ``watched``."""
 
     def __init__(self, stream: Any, idle_s: float) -> None:
         self._stream, self._idle_s = stream, idle_s
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = aiter(self._stream)
-        size, began = 0, None
-        while True:
-            try:
-                async with asyncio.timeout(self._idle_s):
-                    piece = await anext(pieces, None)
-            except TimeoutError:
-                raise Fault("timeout", f"the answer stopped coming for {self._idle_s:g} s") from None
-            if piece is None:
-                return
-            size += len(piece)
-            now = time.monotonic()
-            if began is None and not piece.isspace():
-                began = now
-            if size > MAX_ANSWER:
-                raise too_large()
-            if began is not None and now - began >= self._idle_s and size < SLOWEST * (now - began):
-                raise Fault("timeout", f"the answer trickles: {size} bytes in {now - began:.0f} s")
+
+        async def more() -> bytes:
+            async for piece in pieces:
+                if piece:
+                    return bytes(piece)
+            return b""
+
+        async for piece in watched(more, self._idle_s):
             yield piece
 
     async def aclose(self) -> None:

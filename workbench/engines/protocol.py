@@ -8,8 +8,8 @@ input is an async iterator.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,19 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One chat completion. ``key`` comes back on the result; ``json_schema`` constrains the answer
-    where the engine's capabilities say it can. ``logprobs``: so many of the likeliest tokens are wanted at each
-    place of the answer, with their log probabilities, where the engine can tell them."""
+    """One chat completion. ``key`` comes back on the result; ``json_schema`` constrains the answer where the engine's
+    capabilities say it can. ``logprobs``: so many of the likeliest tokens are wanted at each place of the answer, with
+    their log probabilities, where the engine can tell them. ``n`` answers are drawn for one prompt, where the engine's
+    capabilities say it can (it may bring fewer). ``name`` says what the request is for, the same at every run (``key``
+    need not be): it tells requests of equal content apart. It is not sent."""
 
     key: str
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
     json_schema: Mapping[str, Any] | None = None
     logprobs: int = 0
+    n: int = 1
+    name: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,9 @@ class Result:
     retries: int = 0
     #: the answer's tokens, where they were asked for and the engine told them; thinking may be among them
     tokens: tuple[Token, ...] | None = None
+    #: further answers to the same prompt, where several were asked for: the prompt's tokens are told on the first, the
+    #: answers' tokens, which endpoints count together, in equal parts on each
+    also: tuple[Result, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,7 @@ class Capabilities:
     structured_output: bool = False
     logprobs: bool = False
     seed: bool = False
+    choices: bool = False
     concurrency: int = 8
 
 
@@ -102,6 +110,15 @@ class Engine(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """An engine that keeps answers of its own until they are stored, so that no restart pays for them again."""
+
+    def saved(self) -> None:
+        """The stage has ended as it should, and everything handed out is stored."""
+        ...
 
 
 class Embedder(Protocol):

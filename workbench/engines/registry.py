@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from workbench.engines.juries import is_jury
 from workbench.engines.protocol import Embedder, Engine
 from workbench.engines.settings import validate_model
 from workbench.errors import EngineError
@@ -62,6 +63,11 @@ def open_engine(model: Model) -> Engine:
             f"the answers of '{model.model_id}' came from a file; it cannot be asked for more",
             hint=f"say how to ask it: workbench models add {model.model_id} --replace …",
         )
+    if is_jury(model):
+        raise EngineError(
+            f"'{model.model_id}' is a jury: it judges by its members and cannot be asked itself",
+            hint=f"workbench judge --judge {model.model_id}, or name one of its members",
+        )
     if model.engine == "bundled":
         from workbench.engines.bundled import BundledEngine
 
@@ -84,6 +90,8 @@ def open_embedder(model: Model) -> Embedder:
     validate_model(model)
     if model.engine == "import":
         raise EngineError(f"'{model.model_id}' is known from a file only; it cannot embed texts")
+    if is_jury(model):
+        raise EngineError(f"'{model.model_id}' is a jury; it cannot embed texts")
     if model.engine == "bundled":
         from workbench.engines.embeddings import BundledEmbedder
 

@@ -10,12 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from workbench.engines.access import VARIABLE
+from workbench.engines.juries import is_jury, jury_of
 from workbench.engines.transport import CLIENTS
 from workbench.engines.wrapping import WRAPS
 from workbench.errors import BadInput, Unknown
 from workbench.records import Model
 
-ENGINES = ("api", "bundled", "import")
+ENGINES = ("api", "bundled", "jury", "import")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -127,6 +128,7 @@ PARAMS: Mapping[str, Check] = {
     "api_key_env": _variable,
     "price_in": _number(0),
     "price_out": _number(0),
+    "batch_discount": _number(0, 1),
     "concurrency": _whole(1, 4096),
     "rpm": _number(0, above=True),
     "tpm": _number(0, above=True),
@@ -161,6 +163,9 @@ def validate_model(model: Model) -> None:
         return  # whatever the file said about it
     if "," in model.model_id:
         raise BadInput("must not hold a comma: --models separates names with it", field="name")
+    if is_jury(model):
+        jury_of(model)
+        return
     if model.engine == "api":
         check_url(model.endpoint)
     elif model.endpoint is not None:

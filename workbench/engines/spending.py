@@ -48,7 +48,7 @@ class Spending:
         """A request came back. One that was answered without a count of tokens is taken to have cost the most."""
         most = self._reserved.pop(result.key, 0.0)
         if result.cost is not None:
-            self.spent += result.cost
+            self.spent += result.cost + sum(other.cost or 0.0 for other in result.also)
         elif result.state in _ANSWERED:
             self.spent += most
 
@@ -65,7 +65,7 @@ def most_cost(params: Mapping[str, Any], request: Request) -> float:
     price_in, price_out = prices(params)
     prompt = sum(len(m.content.encode("utf-8", "replace")) + TEMPLATE_TOKENS for m in request.messages)
     completion = request.sampling.max_tokens or UNLIMITED_TOKENS
-    return (prompt * price_in + completion * price_out * getattr(request, "n", 1)) / 1e6
+    return (prompt * price_in + completion * price_out * request.n) / 1e6
 
 
 def prices(params: Mapping[str, Any], name: str = "") -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """How requests travel: one interface, two implementations.
 
-``lean`` (``workbench.engines.lean``) speaks HTTP/1.1 itself and does nothing else; it is the default for servers of
-one's own. ``openai`` (``workbench.engines.openai_transport``) is the ``openai`` client with its aiohttp transport, for
-everything else. Both bring back the same ``Reply`` or raise the same ``Fault``; what either means is the endpoint's.
+``lean`` (``workbench.engines.lean``) is aiohttp and nothing else; it is the default for servers of one's own.
+``openai`` (``workbench.engines.openai_transport``) is the ``openai`` client with its aiohttp transport, for everything
+else. Both bring back the same ``Reply`` or raise the same ``Fault``; what either means is the endpoint's.
 """
 
 from __future__ import annotations
@@ -26,14 +26,12 @@ CLIENTS = ("lean", "openai")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer of any status; header names are lower-case. ``sent`` is the length of the request's body in bytes,
-    ``via`` the connection the answer came by, where the transport knows."""
+    """An HTTP answer of any status; header names in any case. ``sent`` is the length of the request's body in bytes."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
     sent: int = 0
-    via: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,8 @@ class Transport(Protocol):
         ...
 
     async def distrust(self, reply: Reply) -> None:
-        """Drop the connection a reply came by, or all where it cannot be told: requests on them fail as broken off."""
+        """Drop the connection a reply came by, and all others, for it cannot be told: requests on them fail as broken
+        off."""
         ...
 
     async def close(self) -> None: ...

@@ -33,6 +33,21 @@ def read_answer(text: str) -> Evolved:
     Raises:
         Unreadable: anything else.
     """
+    found = read_object(text)
+    if unknown := [name for name in found if name not in _FIELDS]:
+        raise Unreadable(f"a field that was not asked for: {unknown[0][:40]!r}")
+    instruction = found.get("instruction")
+    if not isinstance(instruction, str) or not instruction.strip():
+        raise Unreadable("'instruction' is missing, empty or no text")
+    return Evolved(whole_text(instruction).strip(), _answer(found.get("answer")))
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """The whole text as one JSON object, or one in a Markdown code fence.
+
+    Raises:
+        Unreadable: it is none.
+    """
     whole = text.strip()
     if fenced := _FENCED.fullmatch(whole):
         whole = fenced.group(1)
@@ -42,12 +57,7 @@ def read_answer(text: str) -> Evolved:
         raise Unreadable(f"no JSON object: {error}") from None
     if not isinstance(found, dict):
         raise Unreadable("JSON, but no object")
-    if unknown := [name for name in found if name not in _FIELDS]:
-        raise Unreadable(f"a field that was not asked for: {unknown[0][:40]!r}")
-    instruction = found.get("instruction")
-    if not isinstance(instruction, str) or not instruction.strip():
-        raise Unreadable("'instruction' is missing, empty or no text")
-    return Evolved(_whole(instruction).strip(), _answer(found.get("answer")))
+    return found
 
 
 def _answer(value: Any) -> str | None:
@@ -55,10 +65,10 @@ def _answer(value: Any) -> str | None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise Unreadable("'answer' is no text")
-    return _whole(str(value)).strip() or None
+    return whole_text(str(value)).strip() or None
 
 
-def _whole(text: str) -> str:
+def whole_text(text: str) -> str:
     """The text without lone halves of surrogate pairs, which JSON can spell and nothing can store."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

@@ -1,8 +1,9 @@
 """Every answer that came back, in a file, so that nothing that was paid for is asked for again.
 
 ``STORE.files/evolve/BENCH.answers.jsonl`` has a line an answer, whatever its state, written before anything is made of
-it. ``BENCH.rejected.jsonl`` lists the answers that became no question, with the rule and the reason; it is made from
-the first, and made again by every run. One process at a time writes to them: the stage holds a claim on the benchmark.
+it, and ``BENCH.checks.jsonl`` a line a check. ``BENCH.rejected.jsonl`` lists the answers that became no question, with
+the rule and the reason; it is made from the others, and made again by every run. One process at a time writes to them:
+the stage holds a claim on the benchmark.
 """
 
 from __future__ import annotations
@@ -38,20 +39,21 @@ class Kept:
 
 
 def journal_path(store: Store, bench: str, what: str) -> Path:
-    """``what`` is ``answers`` or ``rejected``. The benchmark's name is spelled so that it stays a file name."""
+    """``what`` is ``answers``, ``checks`` or ``rejected``. The benchmark's name is spelled so that it stays a file
+    name."""
     name = f"{quote(bench, safe=' ')[:_NAME]}-{stable_id('bench', bench)[:8]}"
     return store.files / "evolve" / f"{name}.{what}.jsonl"
 
 
 class Journal:
-    """The answers of one benchmark. As a context manager it may be written to.
+    """The answers of one benchmark, or the ``checks`` of them. As a context manager it may be written to.
 
     Raises:
         StoreError: it cannot be read or written.
     """
 
-    def __init__(self, store: Store, bench: str) -> None:
-        self.path = journal_path(store, bench, "answers")
+    def __init__(self, store: Store, bench: str, what: str = "answers") -> None:
+        self.path = journal_path(store, bench, what)
         self._file: IO[bytes] | None = None
         self._synced = 0.0
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from workbench.engines.protocol import Message, Request, Sampling
 from workbench.engines.registry import params_hash
+from workbench.engines.spending import prices
 from workbench.errors import BadInput
 from workbench.evolve.prompts import DEFAULT, SHIPPED, Direction, Scenario, scenario
 from workbench.evolve.spec import EvolveSpec
@@ -66,14 +67,20 @@ class Ask:
         }  # fmt: skip
 
 
-def check(store: Store, spec: EvolveSpec) -> tuple[Model, Model]:
-    """The model and the encoder.
+def check(store: Store, spec: EvolveSpec) -> tuple[Model, Model, Model | None]:
+    """The model, the encoder, and the model that checks, if one does.
 
     Raises:
         Unknown, BadInput: a model, encoder, bench, category, question or scenario there is not, or a wrong number.
+        BadInput: there is a limit on cost, and a model has no prices.
     """
     model = named_model(store, spec.model)
     encoder = named_embedder(store, spec.embedder)
+    checker = None if spec.checker is None else named_model(store, spec.checker, "checker")
+    if spec.max_cost is not None:
+        for asked in (model, checker):
+            if asked is not None:
+                prices(asked.params, asked.model_id)
     for name in ("rounds", "per_seed", "concurrency"):
         value = getattr(spec, name)
         if value is not None and value < 1:
@@ -91,7 +98,7 @@ def check(store: Store, spec: EvolveSpec) -> tuple[Model, Model]:
     if spec.scenario is not None:
         scenario(spec.scenario)
     check_questions(store, spec.bench, spec.category, spec.limit, spec.questions)
-    return model, encoder
+    return model, encoder, checker
 
 
 def seeds(store: Store, spec: EvolveSpec) -> list[Row]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -22,6 +21,7 @@ from typing import Any
 from workbench.engines.protocol import Message
 from workbench.errors import BadInput, Unknown
 from workbench.records import stable_id
+from workbench.toml_files import parse_toml, read_text
 
 #: The shipped scenarios, as MAD-Eval calls them.
 SHIPPED = ("Understanding", "Reasoning", "Writing", "Coding")
@@ -111,12 +111,7 @@ def scenario(name: str) -> Scenario:
         return _shipped(shipped[name.lower()])
     if not name.lower().endswith(".toml"):
         raise Unknown("scenario", name, SHIPPED, hint="or give the path of your own: FILE.toml (docs/evolve.md)")
-    try:
-        text = Path(name).expanduser().read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise BadInput(f"cannot be read: {reason}", file=name) from None
-    return parse_scenario(text, name)
+    return parse_scenario(read_text(Path(name).expanduser()), name)
 
 
 @functools.cache
@@ -127,10 +122,7 @@ def _shipped(name: str) -> Scenario:
 
 def parse_scenario(text: str, file: str) -> Scenario:
     """A scenario from TOML. Raises BadInput naming file and field."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"not valid TOML: {error}", file=file) from None
+    data = parse_toml(text, file)
     for key, value in data.items():
         if key not in _KEYS:
             near = difflib.get_close_matches(key, _KEYS, n=1)

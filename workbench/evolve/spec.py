@@ -18,7 +18,12 @@ class EvolveSpec:
     as its file's name told, else Understanding. ``per_seed`` lines of descent start at each seed, and each is asked
     to go on once a round. ``into``: the benchmark of the new questions, ``BENCH-evolved`` if not said. ``threshold``:
     cosine by ``embedder`` from which two instructions are near-duplicates. ``retry_failed`` asks again where no
-    instruction could be read; ``concurrency`` goes before the model's own.
+    instruction could be read; ``concurrency`` goes before the models' own.
+
+    ``checker``: a model that reads every new instruction that is otherwise fit, and has those left out that do not hold
+    all that is needed or cannot be answered. ``max_cost`` (US dollars, over both models of this run; embedding is not
+    counted) stops the run before it would be passed; ``log_requests`` logs requests under ``STORE.files/logs``,
+    ``log_bodies`` what was said in them too.
     """
 
     model: str
@@ -34,6 +39,10 @@ class EvolveSpec:
     threshold: float = THRESHOLD
     concurrency: int | None = None
     retry_failed: bool = False
+    checker: str | None = None
+    max_cost: float | None = None
+    log_requests: bool = False
+    log_bodies: bool = False
 
     @property
     def target(self) -> str:

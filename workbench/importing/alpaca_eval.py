@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.importing import fields
+from workbench.importing.answers import EMPTY, imported_answer
 from workbench.importing.converting import Converter, Item, text_question_id
 from workbench.importing.fields import BadRecord
 from workbench.importing.formats import ANSWERS, VERDICTS
@@ -36,7 +37,6 @@ from workbench.importing.keeping import kept
 from workbench.records import Annotation, Judgment, Question, Response, stable_id
 
 BENCH = "alpaca_eval"
-EMPTY = "empty answer"
 _COLUMNS = (
     "instruction", "input", "output", "generator", "dataset", "output_1", "output_2", "generator_1", "generator_2",
     "annotator", "preference", "price_per_example", "time_per_example", "raw_completion",
@@ -123,18 +123,8 @@ class AlpacaEval(Converter):
         return question.question_id, [question] if self.see_question(line, question) else []
 
     def _response(self, question_id: str, model: str, text: str, sample: int, params: dict[str, Any]) -> Response:
-        blank = not text.strip()
-        return Response(
-            question_id=question_id,
-            model_id=model,
-            turns=(text,),
-            params_hash="import:" + stable_id(text)[:16],
-            sample=sample,
-            state="error" if blank else "ok",
-            error=EMPTY if blank else None,
-            params={"kind": "alpaca-eval", **params},
-            created_at=self.context.modified,
-        )
+        params = {"kind": "alpaca-eval", **params}
+        return imported_answer(question_id, model, (text,), self.context.modified, params=params, sample=sample)
 
     def _see(self, responses: list[Response]) -> list[Response]:
         self.models.update(response.model_id for response in responses)
@@ -171,7 +161,7 @@ class AlpacaEval(Converter):
             raise BadRecord(f"the same as generator_1 ({fields.shown(models[0])}): nothing is compared", "generator_2")
         question_id, items = self._question(ordinal, line, record, asked)
         answers = [self._answer(question_id, *side) for side in zip(models, texts, strict=True)]
-        items += self._see([answer for answer, new in answers if new])
+        items += self._see([one for one, new in answers if new])
         compared = _Compared(question_id, asked, answers[0][0], answers[1][0], share)
         annotator = self.context.judge or name_of(record, "annotator", "annotator_index")
         # Names that the user gave are what an export says, too.
@@ -292,11 +282,7 @@ def instruction(record: Mapping[str, Any]) -> str:
 
 def output(value: Any, field: str) -> str:
     """An output; null is one that failed."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise BadRecord(f"must be text, not {fields.kind(value)}", field)
-    return value
+    return fields.text_or_null(value, field) or ""
 
 
 def preference(value: Any) -> float | None:

@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from workbench.importing import fields
+from workbench.importing.answers import EMPTY, AnswerFile, imported_answer, is_blank
 from workbench.importing.arena_hard_judgments import Games, is_judgment, question_id
-from workbench.importing.converting import Context, Converter, Item, bench_of_file, model_of_file
+from workbench.importing.converting import Context, Item, bench_of_file, model_of_file
 from workbench.importing.fields import BadRecord
 from workbench.importing.formats import ANSWERS, QUESTIONS, VERDICTS
 from workbench.importing.keeping import kept, seconds
-from workbench.records import Question, Response, stable_id
+from workbench.records import Question
 
 BENCH = "arena-hard"
-EMPTY = "empty answer"
 _COLUMNS = (
     "question_id", "uid", "category", "turns", "prompt", "answer_id", "ans_id", "model_id", "model", "choices",
     "messages", "tstamp", "judge", "baseline", "games",
@@ -36,7 +36,7 @@ _COLUMNS = (
 Sample = tuple[int, tuple[str, ...], tuple[str, ...] | None]
 
 
-class ArenaHard(Converter):
+class ArenaHard(AnswerFile):
     fields = _COLUMNS
 
     @classmethod
@@ -58,7 +58,7 @@ class ArenaHard(Converter):
         return ANSWERS if "choices" in record or "messages" in record else QUESTIONS
 
     def __post_init__(self) -> None:
-        self._last: dict[str, int] = {}
+        super().__post_init__()
         self._games = Games(self.context, self.notes)
 
     def convert(self, ordinal: int, line: int, record: dict[str, Any]) -> list[Item]:
@@ -113,25 +113,13 @@ class ArenaHard(Converter):
             line[names[1]] = model
         natural = {name: own, names[0]: None, names[1]: model, **_bare(form, samples), "tstamp": seconds(created)}
         params = {"kind": "arena-hard", "arena_hard": kept(line, natural, form=form, id=_odd_id(name, form))}
-        self._see(ordinal, own, model)
-        return [self._response(own, model, sample, params, created) for sample in samples]
-
-    def _response(self, question: str, model: str, sample: Sample, params: dict[str, Any], created: Any) -> Response:
-        number, turns, reasoning = sample
-        blank = not any(turn.strip() for turn in turns)
-        self.notes[EMPTY] += blank
-        return Response(
-            question_id=question,
-            model_id=model,
-            turns=turns,
-            params_hash="import:" + stable_id(*turns)[:16],
-            sample=number,
-            state="error" if blank else "ok",
-            reasoning=reasoning,
-            error=EMPTY if blank else None,
-            params=params,
-            created_at=created,
-        )
+        self.see_answers(ordinal, own, model)
+        found = [
+            imported_answer(own, model, turns, created, params=params, sample=number, reasoning=reasoning)
+            for number, turns, reasoning in samples
+        ]
+        self.notes[EMPTY] += sum(is_blank(one.turns) for one in found)
+        return [*found]
 
     def _model(self, record: dict[str, Any]) -> str:
         if self.context.model is not None:
@@ -143,15 +131,6 @@ class ArenaHard(Converter):
         if named is None:
             raise fields.missing("model_id", record, ("model_id", "model"))
         return named
-
-    def _see(self, ordinal: int, question: str, model: str) -> None:
-        before = self._last.get(question)
-        if before is not None:
-            self.superseded.add(before)
-            self.notes["replaced by a later line for the same question"] += 1
-        self._last[question] = ordinal
-        self.answered.add(question)
-        self.models.add(model)
 
 
 def _bench(context: Context, category: str | None) -> str:
@@ -216,10 +195,10 @@ def _messages(record: dict[str, Any]) -> tuple[list[Sample], dict[str, Any]]:
         if isinstance(thought, str):
             inner = {**inner, "thought": len(turns)}
         thoughts.append(thought if isinstance(thought, str) else "")
-        answer = _text(inner.get("answer"), f"{where}.content")
+        said = fields.text_or_null(inner.get("answer"), f"{where}.content") or ""
         inner = {**inner, "answer": len(turns)} if isinstance(inner.get("answer"), str) else inner
         hollow.append({**message, "content": inner if isinstance(content, dict) else inner["answer"]})
-        turns.append(answer)
+        turns.append(said)
     if not turns:
         raise BadRecord("holds no message of the assistant", "messages")
     return [(0, tuple(turns), tuple(thoughts) if any(thoughts) else None)], {"messages": hollow}
@@ -239,23 +218,15 @@ def _hollow_turn(turn: Any, number: int) -> Any:
 
 
 def _content(turn: Any, field: str, *, optional: bool = False) -> str:
-    """The text of a turn: ``{"content": text}``, or the text itself."""
+    """The text of a turn: ``{"content": text}``, or the text itself. Where ``optional``, null is an answer that
+    failed."""
     if isinstance(turn, dict):
         if "content" not in turn:
             raise fields.missing("content", turn)
         turn, field = turn["content"], f"{field}.content"
     if isinstance(turn, list):
         raise BadRecord("holds images, which cannot be imported", field)
-    return _text(turn, field, optional=optional)
-
-
-def _text(value: Any, field: str, *, optional: bool = True) -> str:
-    """Text; where ``optional``, null is an answer that failed."""
-    if value is None and optional:
-        return ""
-    if not isinstance(value, str):
-        raise BadRecord(f"must be text, not {fields.kind(value)}", field)
-    return value
+    return (fields.text_or_null(turn, field) or "") if optional else fields.any_text(turn, field)
 
 
 def _some(record: Mapping[str, Any], name: str, field: str | None = None) -> list[Any]:

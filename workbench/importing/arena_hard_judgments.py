@@ -217,14 +217,9 @@ def _won(score: Any, field: str) -> str | None:
 def _said(judgment: Any, field: str) -> tuple[str | None, str | None]:
     """The judge's text and thinking: v0.1 has text, v2.0 an object with ``answer`` and perhaps ``thought``."""
     if isinstance(judgment, dict):
-        return _text(judgment.get("answer"), f"{field}.answer"), _text(judgment.get("thought"), f"{field}.thought")
-    return _text(judgment, field), None
-
-
-def _text(value: Any, field: str) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise BadRecord(f"must be text, not {fields.kind(value)}", field)
-    return value
+        text, thought = (fields.text_or_null(judgment.get(name), f"{field}.{name}") for name in ("answer", "thought"))
+        return text, thought
+    return fields.text_or_null(judgment, field), None
 
 
 def _empty_or_kind(value: Any) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 
 from workbench.errors import BadInput
 from workbench.importing import fields
-from workbench.importing.autoj_shared import Follows, Place, TestSet, follow, scenario_of
+from workbench.importing.autoj_shared import Following, Follows, Place, TestSet, follow, output_text, scenario_of
 from workbench.importing.autoj_text import rating
-from workbench.importing.converting import Around, Context, Converter, Item
+from workbench.importing.converting import Around, Context, Item
 from workbench.importing.fields import BadRecord
 from workbench.importing.keeping import kept
 from workbench.records import Judgment, stable_id
@@ -54,7 +54,7 @@ class AutojCritique(TestSet):
         return [question, response, *judgments]
 
 
-class AutojCritiqueOutputs(Converter):
+class AutojCritiqueOutputs(Following):
     fields = ("output",)
 
     @classmethod
@@ -66,21 +66,9 @@ class AutojCritiqueOutputs(Converter):
             format="autoj-critique", judge=context.judge, protocol="critique", files=[context.path],
         )  # fmt: skip
 
-    def __post_init__(self) -> None:
-        for text in self.prepared.warnings:
-            self.notes[text] += 1
-
     def convert(self, ordinal: int, line: int, record: dict[str, Any]) -> list[Item]:
         follows: Follows = self.prepared
-        if ordinal >= len(follows.places):
-            raise BadRecord(f"there are only {len(follows.places):,} test items")
-        if "output" not in record:
-            raise fields.missing("output", record)
-        written = record["output"]
-        if not isinstance(written, str):
-            raise BadRecord(f"must be text, not {fields.kind(written)}", "output")
-        place = follows.places[ordinal]
-        self.answered.add(place.question_id)
+        place, written = self.place(ordinal), output_text(record)
         meta = kept(record, {"output": written})
         return [critique(place, follows.judge, written, ordinal, follows.version, follows.now, meta)]
 

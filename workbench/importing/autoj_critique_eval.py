@@ -16,9 +16,9 @@ from urllib.parse import unquote
 from workbench.errors import BadInput
 from workbench.importing import fields
 from workbench.importing.autoj_critique import AutojCritique
-from workbench.importing.autoj_shared import Follows, follow
+from workbench.importing.autoj_shared import Following, Follows, follow, output_text
 from workbench.importing.autoj_text import option
-from workbench.importing.converting import Around, Context, Converter, Item
+from workbench.importing.converting import Around, Context, Item
 from workbench.importing.fields import BadRecord
 from workbench.importing.keeping import kept
 from workbench.records import Judgment
@@ -28,7 +28,7 @@ _NAME = re.compile(r"(?P<judge>.+)-Eval_(?P<first>.+?)_vs_(?P<second>.+)")
 FAILED = "fail"
 
 
-class AutojCritiqueEval(Converter):
+class AutojCritiqueEval(Following):
     fields = ("output", "cost", "finish_reason", "meta")
 
     @classmethod
@@ -47,21 +47,9 @@ class AutojCritiqueEval(Converter):
         )  # fmt: skip
         return Follows(found.bench, found.places, found.version, found.now, judge, found.warnings, (first, second))
 
-    def __post_init__(self) -> None:
-        for text in self.prepared.warnings:
-            self.notes[text] += 1
-
     def convert(self, ordinal: int, line: int, record: dict[str, Any]) -> list[Item]:
         follows: Follows = self.prepared
-        if ordinal >= len(follows.places):
-            raise BadRecord(f"there are only {len(follows.places):,} test items")
-        if "output" not in record:
-            raise fields.missing("output", record)
-        written = record["output"]
-        if not isinstance(written, str):
-            raise BadRecord(f"must be text, not {fields.kind(written)}", "output")
-        place = follows.places[ordinal]
-        self.answered.add(place.question_id)
+        place, written = self.place(ordinal), output_text(record)
         critics: tuple[str, str] = follows.more
         exchange = _exchange(record)
         shown = critics[::-1] if exchange else critics

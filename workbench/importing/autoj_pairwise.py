@@ -38,7 +38,7 @@ class AutojPairwise(TestSet):
     def convert(self, ordinal: int, line: int, record: dict[str, Any]) -> list[Item]:
         names = {normal(key): key for key in record}
         prompt = fields.text(_there(record, "prompt", names), "prompt")
-        texts = [_answer(_there(record, name, names), name) for name in ("response 1", "response 2")]
+        texts = [fields.any_text(_there(record, name, names), name) for name in ("response 1", "response 2")]
         scenario = scenario_of(record)
         verdict = _verdict(_there(record, "label", names))
         if verdict is None:
@@ -91,12 +91,6 @@ def _there(record: dict[str, Any], name: str, names: dict[str, str]) -> Any:
     if normal(name) not in names:
         raise fields.missing(name, record)
     return record[names[normal(name)]]
-
-
-def _answer(value: Any, field: str) -> str:
-    if not isinstance(value, str):
-        raise BadRecord(f"must be text, not {fields.kind(value)}", field)
-    return value
 
 
 def _verdict(value: Any) -> str | None:

@@ -15,9 +15,9 @@ from typing import Any
 from workbench.errors import BadInput
 from workbench.importing import fields
 from workbench.importing.autoj_pairwise import FIRST, SECOND, VERDICTS, AutojPairwise
-from workbench.importing.autoj_shared import Follows, Place, follow, numbered
+from workbench.importing.autoj_shared import Following, Follows, Place, follow, numbered
 from workbench.importing.autoj_text import decision
-from workbench.importing.converting import Around, Context, Converter, Item
+from workbench.importing.converting import Around, Context, Item
 from workbench.importing.fields import BadRecord
 from workbench.importing.keeping import kept
 from workbench.importing.reading import open_source
@@ -28,7 +28,7 @@ _SWAP = {"a": "b", "b": "a"}
 UNREAD = -1
 
 
-class AutojPredictions(Converter):
+class AutojPredictions(Following):
     fields = ("output",)
 
     @classmethod
@@ -52,20 +52,13 @@ class AutojPredictions(Converter):
             _swapped(context.swapped),
         )  # fmt: skip
 
-    def __post_init__(self) -> None:
-        for text in self.prepared.warnings:
-            self.notes[text] += 1
-
     def convert(self, ordinal: int, line: int, record: dict[str, Any]) -> list[Item]:
         follows: Follows = self.prepared
-        if ordinal >= len(follows.places):
-            raise BadRecord(f"there are only {len(follows.places):,} test items")
-        place = follows.places[ordinal]
+        place = self.place(ordinal)
         order = "both" if follows.more is None else "ab"
         found: list[Item] = [self._judgment(place, order, ordinal, record)]
         if follows.more is not None:
             found.append(self._judgment(place, "ba", ordinal, follows.more[ordinal]))
-        self.answered.add(place.question_id)
         return found
 
     def _judgment(self, place: Place, order: str, ordinal: int, record: dict[str, Any]) -> Judgment:

@@ -38,9 +38,7 @@ class AutojScenario(TestSet):
         if scenario not in _KNOWN:
             self.notes["scenario that Auto-J does not have"] += 1
         instruction = fields.text(record["instruction"], "instruction")
-        given = record.get("input")
-        if given is not None and not isinstance(given, str):
-            raise BadRecord(f"must be text, not {fields.kind(given)}", "input")
+        given = fields.text_or_null(record.get("input"), "input")
         prompt = f"{instruction} {given}" if given else instruction
         # Where one ends and the other begins cannot be told from the query.
         split = len(instruction) if given else None

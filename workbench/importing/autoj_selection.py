@@ -12,11 +12,11 @@ from typing import Any
 
 from workbench.importing import fields
 from workbench.importing.autoj_shared import Place, TestSet, scenario_of
-from workbench.importing.autoj_text import HIGHEST, LOWEST
 from workbench.importing.converting import Item
 from workbench.importing.fields import BadRecord
 from workbench.importing.keeping import kept
 from workbench.records import Judgment, Response, stable_id
+from workbench.verdict_text import HIGHEST_RATING, LOWEST_RATING
 
 
 class AutojSelection(TestSet):
@@ -76,7 +76,7 @@ class AutojSelection(TestSet):
                 raise BadRecord("a judge has no name", name)
             scores = _per_sample(scores, len(answers), f"{name}.{judge}"[:80])
             read = [_number(score, f"{name}.{judge}"[:80]) for score in scores]
-            unread = {0.0} if any(read) and all(LOWEST <= s <= HIGHEST for s in read if s) else set()
+            unread = {0.0} if any(read) and all(LOWEST_RATING <= s <= HIGHEST_RATING for s in read if s) else set()
             for answer, score, given in zip(answers, read, scores, strict=True):
                 found.append(_grade(judge, answer, None if score in unread else score, given, ordinal))
                 self.notes["rating that could not be read"] += found[-1].state != "ok"

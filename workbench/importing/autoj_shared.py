@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from workbench.errors import BadInput
+from workbench.importing import fields
+from workbench.importing.answers import EMPTY, imported_answer, is_blank
 from workbench.importing.converting import Around, Context, Converter
-from workbench.importing.fastchat_answers import EMPTY
 from workbench.importing.fields import BadRecord
 from workbench.importing.reading import Source, open_source
 from workbench.records import Question, Response, stable_id, utcnow
@@ -90,21 +91,13 @@ class TestSet(Converter):
 
     def response(self, question_id: str, model: str, text: str, *, sample: int = 0, **more: Any) -> Response:
         """An answer of the file. A blank one is a failure, kept as it is."""
-        blank = not text.strip()
-        self.notes[EMPTY] += blank
         self.models.add(model)
-        return Response(
-            question_id=question_id,
-            model_id=model,
-            turns=(text,),
-            params_hash="import:" + stable_id(text)[:16],
-            sample=sample,
-            state="error" if blank else "ok",
-            error=EMPTY if blank else None,
-            params={"kind": "answer", **more.pop("params", {})},
-            created_at=self.context.modified,
-            **more,
+        params = {"kind": "answer", **more.pop("params", {})}
+        found = imported_answer(
+            question_id, model, (text,), self.context.modified, params=params, sample=sample, **more
         )
+        self.notes[EMPTY] += is_blank(found.turns)
+        return found
 
 
 def scenario_of(record: dict[str, Any], name: str = "scenario") -> str | None:
@@ -132,6 +125,37 @@ class Follows:
     judge: str
     warnings: tuple[str, ...] = ()
     more: Any = None
+
+
+class Following(Converter):
+    """Base of the formats that follow a test set: a line is about the item at its place. ``prepared``: ``Follows``."""
+
+    def __post_init__(self) -> None:
+        for text in self.prepared.warnings:
+            self.notes[text] += 1
+
+    def place(self, ordinal: int) -> Place:
+        """The item that a line is about.
+
+        Raises:
+            BadRecord: the test set ends before it.
+        """
+        places: tuple[Place, ...] = self.prepared.places
+        if ordinal >= len(places):
+            raise BadRecord(f"there are only {len(places):,} test items")
+        self.answered.add(places[ordinal].question_id)
+        return places[ordinal]
+
+
+def output_text(record: dict[str, Any]) -> str:
+    """``output``: what the judge or critic wrote.
+
+    Raises:
+        BadRecord: missing, or no text.
+    """
+    if "output" not in record:
+        raise fields.missing("output", record)
+    return fields.any_text(record["output"], "output")
 
 
 def follow(

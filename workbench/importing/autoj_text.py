@@ -1,6 +1,9 @@
-"""Reading a verdict out of what Auto-J wrote, in English or Chinese, by its published rules.
+"""What the judge wrote in Auto-J's files, as the labels of these files: 0 the first, 1 the second, 2 a tie.
 
-``None`` is what cannot be read (the published code's −1, or 0.0 for a rating).
+Decisions and options are read by the published rule, which judging follows too (``workbench/verdict_text``). Ratings of
+files are read by a rule of their own: unlike a judge's (``judging/parsers/autoj``) the full-width colon counts, and
+what stands in the last mark decides, even if it is no number or off the scale. ``None`` is what cannot be read (the
+published code's −1, or 0.0 for a rating).
 """
 
 from __future__ import annotations
@@ -8,24 +11,21 @@ from __future__ import annotations
 import math
 import re
 
-#: What stands before a decision, and how the decision begins → label (0 the first response, 1 the second, 2 a tie).
-_DECISIONS = (
-    ("final decision is ", {"response 1": 0, "response 2": 1, "tie": 2}),
-    ("最终决定是", {"回应1": 0, "回应2": 1, "平局": 2}),
-)
+from workbench import verdict_text
+from workbench.verdict_text import HIGHEST_RATING, LOWEST_RATING
+
 _RATING = re.compile(r"(?:Rating: |[评打]分[:：] ?)\[\[")
-_OPTIONS = ("A:", "B:", "C:")
-LOWEST, HIGHEST = 1.0, 10.0
+_LABELS = {"a": 0, "b": 1, "tie": 2}
 
 
 def decision(text: str) -> int | None:
     """0, 1 or 2 from what follows the last ``final decision is `` (``最终决定是``): case and spaces do not matter."""
-    found = [(text.rfind(mark), mark, labels) for mark, labels in _DECISIONS]
-    place, mark, labels = max(found, key=lambda one: one[0])
-    if place < 0:
-        return None
-    rest = text[place + len(mark) :].strip().lower()
-    return next((label for begin, label in labels.items() if rest.startswith(begin)), None)
+    return _LABELS.get(verdict_text.decision(text, "compat") or "")
+
+
+def option(text: str) -> int | None:
+    """0, 1 or 2 from the one of ``A:``, ``B:``, ``C:`` in the first line; ``None`` if there are several or none."""
+    return _LABELS.get(verdict_text.option(text, "compat") or "")
 
 
 def rating(text: str) -> float | None:
@@ -38,11 +38,4 @@ def rating(text: str) -> float | None:
         value = float(inside.strip()) if closed else math.nan
     except ValueError:
         return None
-    return value if LOWEST <= value <= HIGHEST else None
-
-
-def option(text: str) -> int | None:
-    """0, 1 or 2 from the one of ``A:``, ``B:``, ``C:`` in the first line; ``None`` if there are several or none."""
-    first = text.split("\n", 1)[0]
-    found = [i for i, mark in enumerate(_OPTIONS) if mark in first]
-    return found[0] if len(found) == 1 else None
+    return value if LOWEST_RATING <= value <= HIGHEST_RATING else None

@@ -14,15 +14,14 @@ from datetime import datetime
 from typing import Any
 
 from workbench.importing import fields, keeping
-from workbench.importing.converting import Converter, Item, file_model, is_reference, model_of_file
+from workbench.importing.answers import EMPTY, AnswerFile, imported_answer, is_blank
+from workbench.importing.converting import Item, file_model, is_reference, model_of_file
 from workbench.importing.fields import BadRecord
-from workbench.records import Response, stable_id
 
 _COLUMNS = ("question_id", "answer_id", "model_id", "choices", "tstamp")
-EMPTY = "empty answer"
 
 
-class FastchatAnswers(Converter):
+class FastchatAnswers(AnswerFile):
     fields = _COLUMNS
 
     def convert(self, ordinal: int, line: int, record: dict[str, Any]) -> list[Item]:
@@ -35,25 +34,13 @@ class FastchatAnswers(Converter):
         answers = choices(record["choices"])
         params = self._params(record, question_id, model, answers, created)
         prefix = "reference:" if self._kind == "reference" else "import:"
-        items: list[Item] = []
-        for sample, turns in answers:
-            blank = not any(turn.strip() for turn in turns)
-            self.notes[EMPTY] += blank
-            items.append(
-                Response(
-                    question_id=question_id,
-                    model_id=model,
-                    turns=turns,
-                    params_hash=prefix + stable_id(*turns)[:16],
-                    sample=sample,
-                    state="error" if blank else "ok",
-                    error=EMPTY if blank else None,
-                    params=params,
-                    created_at=created,
-                )
-            )
-        self._see(ordinal, question_id, model)
-        return items
+        found = [
+            imported_answer(question_id, model, turns, created, params=params, prefix=prefix, sample=sample)
+            for sample, turns in answers
+        ]
+        self.notes[EMPTY] += sum(is_blank(one.turns) for one in found)
+        self.see_answers(ordinal, question_id, model)
+        return [*found]
 
     def _params(
         self,
@@ -91,18 +78,8 @@ class FastchatAnswers(Converter):
             self.notes["model_id differs from the file's name, which wins"] += 1
         return model
 
-    def _see(self, ordinal: int, question_id: str, model: str) -> None:
-        """Keep the last line of a question only."""
-        before = self._last.get(question_id)
-        if before is not None:
-            self.superseded.add(before)
-            self.notes["replaced by a later line for the same question"] += 1
-        self._last[question_id] = ordinal
-        self.answered.add(question_id)
-        self.models.add(model)
-
     def __post_init__(self) -> None:
-        self._last: dict[str, int] = {}
+        super().__post_init__()
         self._named = model_of_file(self.context.path)
         self._kind = "reference" if is_reference(self.context.path) else "answer"
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from workbench.importing import fields, keeping
 from workbench.importing.converting import Converter, Item
-from workbench.importing.fastchat_single import AGAIN, FAILED, grade, judged_by, judgment_text, turn_of
+from workbench.importing.fastchat_single import AGAIN, FAILED, grade, judged_by, turn_of
 from workbench.importing.fastchat_votes import SWAP
 from workbench.importing.fields import BadRecord
 from workbench.records import Judgment, stable_id
@@ -138,7 +138,7 @@ class FastchatPair(Converter):
             if name not in line.record:
                 raise fields.missing(name, line.record)
             side = winner(line.record[name], name)
-            text = judgment_text(line.record.get(f"g{game}_judgment"), f"g{game}_judgment")
+            text = fields.text_or_null(line.record.get(f"g{game}_judgment"), f"g{game}_judgment")
             natural |= {name: written(side), f"g{game}_judgment": text or ""}
             # Game 1 shows model_1 first, game 2 model_2.
             order = "ab" if (game == 1) != line.swapped else "ba"
@@ -161,7 +161,7 @@ class FastchatPair(Converter):
             raise fields.missing("g1_winner", line.record, ("winner",))
         inconsistent = line.record["winner"] == "tie (inconsistent)"
         side = "tie" if inconsistent else winner(line.record["winner"], "winner")
-        text = judgment_text(line.record.get("judgment"), "judgment")
+        text = fields.text_or_null(line.record.get("judgment"), "judgment")
         natural = self._natural(line, winner="tie (inconsistent)" if inconsistent else written(side))
         if text is not None:
             natural["judgment"] = text
@@ -190,7 +190,7 @@ class FastchatPair(Converter):
         side = sides[0] if len(set(sides)) == 1 else None if None in sides else "tie"
         if None in scores and side is not None:
             self.notes["a grade of -1 (not read) took part in the published winner, which stands (compat)"] += 1
-        texts = [judgment_text(line.record.get(name), name) for name in ("g1_judgment", "g2_judgment")]
+        texts = [fields.text_or_null(line.record.get(name), name) for name in ("g1_judgment", "g2_judgment")]
         natural = self._natural(line)
         for name, score in zip(("m1_score", "m2_score"), scores, strict=True):
             natural[name] = -1 if score is None else keeping.whole_or_float(score)

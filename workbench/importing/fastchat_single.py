@@ -37,7 +37,7 @@ class FastchatSingle(Converter):
         model = fields.text_id(record["model"], "model")
         judge, template = judged_by(record["judge"])
         turn = turn_of(record, self.notes)
-        text = judgment_text(record.get("judgment"), "judgment")
+        text = fields.text_or_null(record.get("judgment"), "judgment")
         score = grade(record["score"], "score")
         created = fields.when(record.get("tstamp"), "tstamp") or self.context.modified
         natural: dict[str, Any] = {
@@ -91,13 +91,6 @@ def turn_of(record: dict[str, Any], notes: Counter[str]) -> int:
         notes["no turn given: taken as turn 1"] += 1
         return 1
     return fields.whole(record["turn"], "turn", least=1)
-
-
-def judgment_text(value: Any, field: str) -> str | None:
-    """The judge's text, which may be missing."""
-    if value is not None and not isinstance(value, str):
-        raise BadRecord(f"must be text, not {fields.kind(value)}", field)
-    return value
 
 
 def grade(value: Any, field: str) -> float | None:

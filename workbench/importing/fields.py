@@ -67,11 +67,22 @@ def text_id(value: Any, field: str) -> str:
 
 def text(value: Any, field: str) -> str:
     """Text that is not blank."""
+    found = any_text(value, field)
+    if not found.strip():
+        raise BadRecord("empty", field)
+    return found
+
+
+def any_text(value: Any, field: str) -> str:
+    """Text as it stands, blank or not."""
     if not isinstance(value, str):
         raise BadRecord(f"must be text, not {kind(value)}", field)
-    if not value.strip():
-        raise BadRecord("empty", field)
     return value
+
+
+def text_or_null(value: Any, field: str) -> str | None:
+    """Text as it stands, blank or not, or null."""
+    return None if value is None else any_text(value, field)
 
 
 def optional_text(value: Any, field: str) -> str | None:

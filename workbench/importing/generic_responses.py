@@ -12,12 +12,12 @@ from collections import Counter
 from typing import Any
 
 from workbench.importing import fields
+from workbench.importing.answers import EMPTY, is_blank, text_hash
 from workbench.importing.converting import Converter, Item, bench_of_file, text_question_id
-from workbench.importing.fastchat_answers import EMPTY
 from workbench.importing.fields import BadRecord
 from workbench.importing.generic_questions import question_turns
 from workbench.importing.synonyms import RESPONSE, Resolver
-from workbench.records import STATES, Question, Response, stable_id
+from workbench.records import STATES, Question, Response
 
 
 class GenericResponses(Converter):
@@ -107,7 +107,7 @@ class GenericResponses(Converter):
         columns: dict[str, str],
         record: dict[str, Any],
     ) -> Response:
-        blank = not any(turn.strip() for turn in turns)
+        blank = is_blank(turns)
         state = fields.optional_text(value.get("state"), "state") or ("error" if blank else "ok")
         if state not in STATES:
             raise BadRecord(f"must be one of {', '.join(STATES)}; not {fields.shown(state)}", "state")
@@ -121,8 +121,7 @@ class GenericResponses(Converter):
             question_id=question_id,
             model_id=model,
             turns=turns,
-            params_hash=fields.optional_text(value.get("params_hash"), "params_hash")
-            or "import:" + stable_id(*turns)[:16],
+            params_hash=fields.optional_text(value.get("params_hash"), "params_hash") or text_hash(turns),
             sample=self._sample(question_id, model, value, columns),
             attempt=fields.optional_whole(value.get("attempt"), "attempt") or 0,
             state=state,

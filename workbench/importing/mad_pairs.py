@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.importing import fields
+from workbench.importing.answers import EMPTY, imported_answer
 from workbench.importing.converting import Context, Converter, Item, Similarity, bench_of_file, text_question_id
-from workbench.importing.fastchat_answers import EMPTY
-from workbench.importing.fields import BadRecord
-from workbench.records import Question, Response, stable_id
+from workbench.records import Question, Response
 
 SEPARATOR = "-vs-"
 #: What a similarity is called in the store unless ``--metric`` says.
@@ -113,29 +112,14 @@ class Pairs:
         return [Similarity(pair.question.question_id, *key, metric, VERSION, score, self._context.modified)]
 
     def _response(self, question_id: str, model: str, text: Any, field: str) -> Response:
-        if text is None:
-            text = ""
-        if not isinstance(text, str):
-            raise BadRecord(f"must be text, not {fields.kind(text)}", field)
-        blank = not text.strip()
-        return Response(
-            question_id=question_id,
-            model_id=model,
-            turns=(text,),
-            params_hash="import:" + stable_id(text)[:16],
-            state="error" if blank else "ok",
-            error=EMPTY if blank else None,
-            params={"kind": "answer"},
-            created_at=self._context.modified,
-        )
+        turns = (fields.text_or_null(text, field) or "",)
+        return imported_answer(question_id, model, turns, self._context.modified, params={"kind": "answer"})
 
 
 def asked(data: Mapping[str, Any], prefix: str = "") -> str:
     """What the models were asked: the instruction, and the input on a line of its own."""
     instruction = fields.text(data["instruction"], prefix + "instruction")
-    given = data.get("input")
-    if given is not None and not isinstance(given, str):
-        raise BadRecord(f"must be text, not {fields.kind(given)}", prefix + "input")
+    given = fields.text_or_null(data.get("input"), prefix + "input")
     return f"{instruction}\n{given}" if given and given.strip() else instruction
 
 

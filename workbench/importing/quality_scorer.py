@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.importing import fields
+from workbench.importing.answers import EMPTY, imported_answer, is_blank
 from workbench.importing.converting import Converter, Item, bench_of_file
-from workbench.importing.fastchat_answers import EMPTY
 from workbench.importing.fields import BadRecord
 from workbench.importing.keeping import KEY, kept
 from workbench.records import Judgment, Question, Response, stable_id
@@ -94,20 +94,12 @@ class QualityScorer(Converter):
         return question
 
     def _response(self, question_id: str, model: str, sample: int, text: str) -> Response:
-        blank = not text.strip()
-        self.notes[EMPTY] += blank
-        self.models.add(model)
-        return Response(
-            question_id=question_id,
-            model_id=model,
-            turns=(text,),
-            params_hash="import:" + stable_id(text)[:16],
-            sample=sample,
-            state="error" if blank else "ok",
-            error=EMPTY if blank else None,
-            params={"kind": "answer"},
-            created_at=self.context.modified,
+        found = imported_answer(
+            question_id, model, (text,), self.context.modified, params={"kind": "answer"}, sample=sample
         )
+        self.notes[EMPTY] += is_blank(found.turns)
+        self.models.add(model)
+        return found
 
     def _judgment(
         self,

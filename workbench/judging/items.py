@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,6 +83,23 @@ class Item:
         if self.unit == "critiques":
             return [(*same, a.model, b.model, None, None)]
         return [(*same, a.model, b.model, a.response_id, b.response_id)]
+
+
+#: Samples of the same item, for one request.
+Bundle = tuple[Item, ...]
+
+
+def bundles(items: Iterable[Item], most: int) -> Iterator[Bundle]:
+    """Samples of the same item together, at most so many; bundles in the order of their first items."""
+    if most == 1:
+        yield from ((item,) for item in items)
+        return
+    alike: dict[tuple[Key, ...], list[Item]] = {}
+    for item in items:
+        alike.setdefault(tuple(dataclasses.replace(item, sample=0).stored_keys()), []).append(item)
+    for same in alike.values():
+        for start in range(0, len(same), most):
+            yield tuple(same[start : start + most])
 
 
 def stored_key(row: Row) -> Key:

@@ -10,15 +10,22 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from workbench.batches import Saver, recover
 from workbench.claims import claim
-from workbench.engines.protocol import Sampling
+from workbench.engines import event_loop
+from workbench.engines.batch import check_batch, open_batch_engine, scope_of
+from workbench.engines.juries import is_jury
+from workbench.engines.pricing import batch_prices
+from workbench.engines.protocol import Engine, Keeping, Sampling
 from workbench.engines.registry import open_engine, params_hash
 from workbench.engines.spending import prices
 from workbench.errors import BadInput, Unknown
 from workbench.exchange import Tally, working
-from workbench.judging.asking import Asking, Judge
+from workbench.judging.asking import Asking, Judge, most_together
+from workbench.judging.items import Item, bundles
 from workbench.judging.plan import Plan, Room
 from workbench.judging.protocol import Protocol
 from workbench.judging.protocols import find_protocol
@@ -32,10 +39,12 @@ from workbench.text import plural
 #: Fewer stored verdicts than this say too little about the length of the next.
 ENOUGH_OBSERVED = 5
 MOST_SAMPLES = 1000
+#: Whether an item is to be judged at all.
+Only = Callable[[Item], bool]
 
 
 def judge(store: Store, spec: JudgeSpec, progress: Progress | None = None, job_id: str | None = None) -> StageReport:
-    """Ask the judge for every verdict of the protocol that is not stored yet.
+    """Ask the judge for every verdict of the protocol that is not stored yet; a jury, by asking its members.
 
     Raises:
         Unknown, BadInput: a judge, model, bench, baseline, template or selection there is not; before anything is sent.
@@ -44,13 +53,23 @@ def judge(store: Store, spec: JudgeSpec, progress: Progress | None = None, job_i
         Incomplete: stopped before ``max_cost`` would be passed.
         StoreError: verdicts could not be saved; says where they are.
     """
-    progress = progress or Silent()
+    if is_jury(named_model(store, spec.judge, "judge")):
+        from workbench.judging.jury import judge_by_jury
+
+        return judge_by_jury(store, spec, progress or Silent(), job_id)
+    return ask(store, spec, progress or Silent(), job_id)
+
+
+def ask(
+    store: Store, spec: JudgeSpec, progress: Progress, job_id: str | None = None, only: Only | None = None
+) -> StageReport:
+    """``judge`` for a judge that is no jury. ``only`` tells of an item whether it is to be judged at all."""
     model, protocol, models = _check(store, spec)
     what = f"{protocol.kind} verdicts of '{spec.judge}' are being made"
     with claim(store, "judge", spec.judge, protocol.kind, what=what, job_id=job_id), working(store, spec):
         recover(store, progress)
         with Saver(store, progress) as saver:
-            return asyncio.run(_judge(store, spec, protocol, model, models, progress, saver, job_id))
+            return event_loop.run(_judge(store, spec, protocol, model, models, progress, saver, job_id, only))
 
 
 def estimate_judge(store: Store, spec: JudgeSpec) -> Estimate:
@@ -61,12 +80,45 @@ def estimate_judge(store: Store, spec: JudgeSpec) -> Estimate:
     Raises:
         Unknown, BadInput: as ``judge``.
     """
+    if is_jury(named_model(store, spec.judge, "judge")):
+        from workbench.judging.jury import estimate_jury
+
+        return estimate_jury(store, spec)
+    return estimate_asking(store, spec)
+
+
+def estimate_asking(store: Store, spec: JudgeSpec, only: Only | None = None) -> Estimate:
+    """``estimate_judge`` for a judge that is no jury, as ``ask``."""
     model, protocol, models = _check(store, spec)
-    return asyncio.run(_estimate(store, spec, protocol, model, models))
+    return asyncio.run(_estimate(store, spec, protocol, model, models, only))
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What one judge would be asked, and the version that its judgments are stored under."""
+
+    plan: Plan
+    protocol: Protocol
+    version: str
+
+
+def planned(store: Store, spec: JudgeSpec, only: Only | None = None) -> Planned:
+    """What ``ask`` goes by, to read what came of it. Sends nothing.
+
+    Raises:
+        Unknown, BadInput, EngineError: as ``judge``.
+    """
+    model, protocol, models = _check(store, spec)
+    by = _ready(model, protocol, spec)
+    try:
+        return Planned(_plan(store, spec, protocol, models, by, only), protocol, by.version)
+    finally:
+        asyncio.run(by.engine.close())
 
 
 def _check(store: Store, spec: JudgeSpec) -> tuple[Model, Protocol, tuple[str, ...]]:
     model = named_model(store, spec.judge, "judge")
+    check_batch(model, batch=spec.batch, wait=spec.wait)
     if spec.max_cost is not None:
         prices(model.params, spec.judge)
     protocol = find_protocol(spec.protocol)
@@ -145,12 +197,16 @@ def _critics(store: Store, spec: JudgeSpec) -> tuple[str, ...]:
     return chosen
 
 
-def _ready(model: Model, protocol: Protocol, spec: JudgeSpec) -> Judge:
+def _ready(
+    model: Model, protocol: Protocol, spec: JudgeSpec, progress: Progress | None = None, job_id: str | None = None
+) -> Judge:
     """Open the judge's engine. Verdicts are constrained to JSON where the engine can do that."""
     asked = model
     if spec.concurrency is not None:
         asked = dataclasses.replace(model, params={**model.params, "concurrency": spec.concurrency})
-    engine = open_engine(asked)
+    engine: Engine = open_engine(asked) if not spec.batch else open_batch_engine(
+        asked, progress, wait=spec.wait, job_id=job_id, scope=scope_of("judge", spec)
+    )  # fmt: skip
     structured = engine.capabilities.structured_output and "json" in protocol.outputs
     output: str = spec.output or ("json" if structured else "text")
     if output not in protocol.outputs:
@@ -163,7 +219,9 @@ def _ready(model: Model, protocol: Protocol, spec: JudgeSpec) -> Judge:
     return Judge(model, engine, output, sampling, version)
 
 
-def _plan(store: Store, spec: JudgeSpec, protocol: Protocol, models: tuple[str, ...], by: Judge) -> Plan:
+def _plan(
+    store: Store, spec: JudgeSpec, protocol: Protocol, models: tuple[str, ...], by: Judge, only: Only | None
+) -> Plan:
     context = by.model.params.get("context")
     if spec.cut and context is None:
         raise BadInput(
@@ -172,16 +230,16 @@ def _plan(store: Store, spec: JudgeSpec, protocol: Protocol, models: tuple[str, 
             hint=f"say it in tokens: workbench models add {spec.judge} --replace --context N …",
         )
     room = None if context is None else Room(int(context), by.sampling.max_tokens or 0)
-    return Plan(store, spec, protocol, models, by.version, by.output, room)
+    return Plan(store, spec, protocol, models, by.version, by.output, room, only)
 
 
 async def _judge(
     store: Store, spec: JudgeSpec, protocol: Protocol, model: Model, models: tuple[str, ...], progress: Progress,
-    saver: Saver, job_id: str | None,
+    saver: Saver, job_id: str | None, only: Only | None,
 ) -> StageReport:  # fmt: skip
-    by = _ready(model, protocol, spec)
+    by = _ready(model, protocol, spec, progress, job_id)
     try:
-        plan = _plan(store, spec, protocol, models, by)
+        plan = _plan(store, spec, protocol, models, by, only)
         tally = Tally("judge")
         for block in plan.blocks():
             tally.total += len(block.items)
@@ -192,6 +250,8 @@ async def _judge(
             asking = Asking(store, spec, protocol, by, tally, progress, saver, job_id)
             await asking.run(plan)
             _tell(asking)
+        if isinstance(by.engine, Keeping):
+            saver.then(by.engine.saved)
         return tally.report(cancelled=progress.cancelled)
     finally:
         await by.engine.close()
@@ -210,19 +270,21 @@ def _tell(asking: Asking) -> None:
 
 
 async def _estimate(
-    store: Store, spec: JudgeSpec, protocol: Protocol, model: Model, models: tuple[str, ...]
+    store: Store, spec: JudgeSpec, protocol: Protocol, model: Model, models: tuple[str, ...], only: Only | None
 ) -> Estimate:
     by = _ready(model, protocol, spec)
     try:
-        items = already = sent = chars = 0
+        items = already = sent = drawn = chars = 0
         own = len(str(model.params.get("system_prompt") or ""))
-        for block in _plan(store, spec, protocol, models, by).blocks():
+        for block in _plan(store, spec, protocol, models, by, only).blocks():
             items += len(block.items)
             already += block.wanted - len(block.items)
-            for item in block.items:
+            for bundle in bundles(block.items, most_together(by, spec)):
+                item = bundle[0]
                 if item.too_long is not None:
                     continue
                 sent += 1
+                drawn += len(bundle)
                 asked = block.questions[item.question_id]
                 texts = [*asked["turns"][: item.turn], *(asked["reference"] or ())[: item.turn]]
                 chars += own + len(item.template.system) + len(item.template.prompt) + sum(map(len, texts))
@@ -235,10 +297,10 @@ async def _estimate(
         await by.engine.close()
     seen = store.query("judge_observed", judge=spec.judge, judge_version=by.version, protocol=protocol.kind)[0]
     each = seen["completion_tokens"] if seen["judgments"] >= ENOUGH_OBSERVED else by.sampling.max_tokens or 0
-    prompt, completion = chars // CHARS_PER_TOKEN, round(sent * each)
+    prompt, completion = chars // CHARS_PER_TOKEN, round(drawn * each)
     seconds = None
-    if seen["latency"] is not None:
+    if seen["latency"] is not None and not spec.batch:
         at_once = max(1, min(by.engine.capabilities.concurrency, sent))
         seconds = sent * seen["latency"] / at_once
-    cost = price(model.params, prompt, completion)
+    cost = price(batch_prices(model.params) if spec.batch else model.params, prompt, completion)
     return Estimate("judge", items, sent, already, prompt, completion, cost, seconds=0.0 if not sent else seconds)

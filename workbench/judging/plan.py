@@ -48,7 +48,8 @@ class Room:
 class Plan:
     """Judgments still to be made, a block of questions at a time, in an order that shares prefixes.
 
-    ``output`` is the form the judge answers in, ``room`` its context where that is known.
+    ``output`` is the form the judge answers in, ``room`` its context where that is known. ``only`` tells of an item
+    (whatever its order and sample) whether it is to be judged at all.
     """
 
     def __init__(
@@ -60,14 +61,18 @@ class Plan:
         judge_version: str,
         output: str,
         room: Room | None = None,
+        only: Callable[[Item], bool] | None = None,
     ) -> None:
         self._store, self._spec, self._protocol, self._models = store, spec, protocol, models
-        self._judge_version, self._output, self._room = judge_version, output, room
+        self._judge_version, self._output, self._room, self._only = judge_version, output, room, only
         self._pick = _picker(store, spec, protocol)
         self._selected = None if spec.selection is None else selected(store, spec, protocol, models)
 
-    def blocks(self) -> Iterator[Block]:
-        """Blocks in file order. What is stored is read block by block, just before a block is handed out."""
+    def blocks(self, *, stored_too: bool = False) -> Iterator[Block]:
+        """Blocks in file order. What is stored is read block by block, just before a block is handed out.
+
+        ``stored_too``: all items that are asked for, judged or not, as if nothing were stored.
+        """
         spec = self._spec
         rows = self._store.query(
             "judge_questions", bench=spec.bench, category=spec.category,
@@ -79,13 +84,13 @@ class Plan:
             ids = (q for q in ids if q in chosen)
         size = max(1, min(MOST_QUESTIONS, BLOCK_PAIRS // max(1, len(self._models) ** 2)))
         while block := list(islice(ids, size)):
-            yield self._block(block)
+            yield self._block(block, stored_too)
 
-    def _block(self, ids: list[str]) -> Block:
+    def _block(self, ids: list[str], stored_too: bool) -> Block:
         texts = self._store.query("judge_question_texts", ids=ids, judge=self._spec.judge)
         questions = {row["question_id"]: row for row in texts}
         contests = self._contests(ids, questions)
-        stored = self._stored(ids)
+        stored = {} if stored_too else self._stored(ids)
         wanted = 0
         items: list[Item] = []
         for question_id in ids:
@@ -130,7 +135,9 @@ class Plan:
             if min((len(answer.chars) for answer in whole), default=turn) < turn:
                 continue
             item = self._item(question, turn, contest, shown)
-            for order in self._protocol.orders_of(item):
+            if self._only is not None and not self._only(item):
+                continue
+            for order in self._protocol.orders_of(item, self._spec.seed, self._spec.order):
                 if order in ("ab", "ba") and self._spec.order not in ("both", order):
                     continue
                 for sample in range(self._spec.samples):

@@ -74,7 +74,7 @@ class Choice:
 
 
 Read = Callable[[str, Asked], "Reading | None"]
-Orders = Callable[["Item"], tuple[str, ...]]
+Orders = Callable[["Item", int], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Protocol:
     """A way of judging. ``read`` never raises: what cannot be read is ``None``.
 
     ``kind`` is what judgments are stored under (``judgments.protocol``), ``family`` the template files' stem,
-    ``outputs`` the forms it has templates for. ``orders``: those each item is shown in, or a function of the item; by
-    default both for two of a kind. ``answers="all"``: every sample of a model, not the first alone. ``repair`` tells
+    ``outputs`` the forms it has templates for. ``orders``: those each item is shown in, or a function of item and seed;
+    by default both for two of a kind. ``answers="all"``: every sample of a model, not the first alone. ``repair`` tells
     the form of the verdict when the judge is asked for it alone; empty: it is not asked again. ``values`` adds
     placeholders; ``fit`` adapts the template to the number of answers shown; ``finish`` rewrites the finished messages;
     ``also`` makes rows of other tables from a judgment, which are saved with it.
@@ -109,9 +109,10 @@ class Protocol:
     finish: Callable[[tuple[Message, ...], Template], tuple[Message, ...]] | None = None
     also: Callable[[Judgment], Mapping[str, Sequence[Row]]] | None = None
 
-    def orders_of(self, item: Item) -> tuple[str, ...]:
+    def orders_of(self, item: Item, seed: int = 0, wanted: str = "both") -> tuple[str, ...]:
+        """The orders an item is shown in. Where a protocol draws one, ``seed`` draws it, unless one is ``wanted``."""
         if callable(self.orders):
-            return self.orders(item)
+            return self.orders(item, seed) if wanted == "both" else (wanted,)
         if self.orders is not None:
             return self.orders
         return ("ab", "ba") if self.unit in ("pair", "critiques") else ("single",)

@@ -17,10 +17,12 @@ from itertools import islice
 
 from workbench.batches import Saver, recover
 from workbench.claims import claim
+from workbench.engines import event_loop
 from workbench.engines.protocol import Engine, Message, Request, Result, Sampling
 from workbench.engines.registry import open_engine, params_hash
-from workbench.errors import BadInput
-from workbench.exchange import Tally, exchange
+from workbench.engines.spending import prices
+from workbench.errors import BadInput, Incomplete
+from workbench.exchange import Tally, exchange, working
 from workbench.judging.scenario_labels import read_label
 from workbench.judging.stored_templates import find_template
 from workbench.judging.templates import Template, template
@@ -44,6 +46,8 @@ class ClassifySpec:
     """Who classifies what. ``overwrite``: questions that have a scenario too, which is then replaced. ``evaluate``:
     only those that came with one, which stays. ``template``: another prompt of protocol scenario, by name.
     ``retry_failed`` asks again what is recorded as failed or unparsed. ``concurrency`` goes before the judge's own.
+    ``max_cost`` (US dollars) stops the run before it would be passed; ``log_requests`` logs requests under
+    ``STORE.files/logs``, ``log_bodies`` what was said in them too.
     """
 
     judge: str
@@ -55,6 +59,9 @@ class ClassifySpec:
     template: str | None = None
     concurrency: int | None = None
     retry_failed: bool = False
+    max_cost: float | None = None
+    log_requests: bool = False
+    log_bodies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +90,22 @@ def classify(
         Unknown, BadInput: a judge, bench, category or template there is not; before anything is sent.
         BadInput: another job is classifying by the same judge.
         EngineError: the judge cannot be asked at all.
+        Incomplete: stopped before ``max_cost`` would be passed; questions have the scenarios found by then.
         StoreError: answers could not be saved; says where they are.
     """
     progress = progress or Silent()
     model = _check(store, spec)
     what = f"scenarios are being found by '{spec.judge}'"
-    with claim(store, "classify", spec.judge, what=what, job_id=job_id):
+    with claim(store, "classify", spec.judge, what=what, job_id=job_id), working(store, spec):
         recover(store, progress)
         by = _ready(store, spec, model)
-        with Saver(store, progress) as saver:
-            tally, plan = asyncio.run(_classify(store, spec, by, progress, saver, job_id))
+        try:
+            with Saver(store, progress) as saver:
+                tally, plan = event_loop.run(_classify(store, spec, by, progress, saver, job_id))
+        except Incomplete:
+            if not spec.evaluate:
+                _write(store, spec, by, _plan(store, spec, by))  # what was paid for is put to use at once
+            raise
         if not spec.evaluate:
             changed = _write(store, spec, by, plan)
             tally.notes.append(f"{plural(changed, 'question')} got a scenario")
@@ -122,6 +135,8 @@ def estimate_classify(store: Store, spec: ClassifySpec) -> Estimate:
 
 def _check(store: Store, spec: ClassifySpec) -> Model:
     model = named_model(store, spec.judge, "judge")
+    if spec.max_cost is not None:
+        prices(model.params, spec.judge)
     if spec.overwrite and spec.evaluate:
         raise BadInput("to evaluate changes nothing, so there is nothing to overwrite", field="overwrite")
     if spec.concurrency is not None and spec.concurrency < 1:

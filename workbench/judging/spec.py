@@ -28,6 +28,8 @@ class JudgeSpec:
     ``retry_failed`` judges again whatever failed or could not be read, ``retry_states`` what is in these states.
     ``concurrency`` goes before the judge's own. ``max_cost`` (US dollars) stops the run before it would be passed;
     ``log_requests`` logs requests under ``STORE.files/logs``, ``log_bodies`` what was said in them too.
+    ``batch`` asks through the endpoint's Batch API; without ``wait`` what is answered there is collected, what is new
+    submitted, and the rest left for the next run.
     """
 
     judge: str
@@ -58,6 +60,8 @@ class JudgeSpec:
     max_cost: float | None = None
     log_requests: bool = False
     log_bodies: bool = False
+    batch: bool = False
+    wait: bool = True
 
     @property
     def kind(self) -> str:

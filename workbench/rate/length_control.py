@@ -227,7 +227,7 @@ def _row(
     if regularised:
         task = task.regularised()
         fitted = logistic.fit(task)
-    controlled = float(_without_length(task, fitted.beta[None, :], fixed).mean())
+    controlled = float(_without_length(task, fitted.beta[:, None], fixed).mean())
     bounds: list[float | None] = [None] * 4
     regularised_rounds = 0
     if task.questions >= 2:
@@ -253,8 +253,8 @@ def _row(
 
 
 def _without_length(task: logistic.Problem, beta: FloatArray, fixed: int) -> FloatArray:
-    """(comparisons × rounds) fitted preference with only the first ``fixed`` terms; ``beta`` is rounds × terms."""
-    return logistic.chance(task.design[:, :fixed] @ beta[:, :fixed].T)
+    """(comparisons × rounds) fitted preference with only the first ``fixed`` terms; ``beta`` is terms × rounds."""
+    return logistic.chance(task.design[:, :fixed] @ beta[:fixed])
 
 
 def _bounds(
@@ -262,15 +262,15 @@ def _bounds(
 ) -> tuple[FloatArray, FloatArray, int]:
     """(lower, upper) of the win rate and the controlled one over resampled questions, and rounds that needed the
     prior."""
-    betas, weak = logistic.bootstrap(task, fitted, rounds, seed)
     draws = np.empty((rounds, 2))
-    # The same seed draws the same questions again.
-    for numbers, weight in logistic.resamples(task, rounds, seed):
-        total = weight.sum(axis=0)
-        draws[numbers, 0] = task.share @ weight / total
-        draws[numbers, 1] = (weight * _without_length(task, betas[numbers], fixed)).sum(axis=0) / total
+    weak = 0
+    for some in logistic.fitted_rounds(task, fitted, rounds, seed):
+        total = some.weight.sum(axis=0)
+        draws[some.numbers, 0] = task.share @ some.weight / total
+        draws[some.numbers, 1] = (some.weight * _without_length(task, some.beta, fixed)).sum(axis=0) / total
+        weak += int(some.regularised.sum())
     lower, upper = percentiles(draws, level)
-    return lower, upper, int(weak.sum())
+    return lower, upper, weak
 
 
 def difficulty(others: list[Against], questions: int) -> FloatArray:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.rate.battles import BoolArray, FloatArray, IntArray
+from workbench.rate.bootstrap import blocks
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -113,57 +114,130 @@ def chance(log_odds: FloatArray) -> FloatArray:
     return found
 
 
-def likelihood(problem: Problem, beta: FloatArray, weight: FloatArray) -> float:
-    """Penalised log-likelihood."""
-    log_odds = problem.design @ beta
+def likelihood(problem: Problem, beta: FloatArray, log_odds: FloatArray, weight: FloatArray) -> FloatArray:
+    """(rounds) penalised log-likelihood of β (p × rounds), given the log-odds and weights of the rows (× rounds)."""
     # log(1 + exp(x)) without overflow
-    each = problem.share * log_odds - np.logaddexp(0.0, log_odds)
-    return float(weight @ each - 0.5 * (problem.penalty @ beta**2))
+    each = problem.share[:, None] * log_odds - np.logaddexp(0.0, log_odds)
+    found: FloatArray = np.einsum("nr,nr->r", weight, each) - 0.5 * (problem.penalty @ beta**2)
+    return found
 
 
-def hessian(problem: Problem, beta: FloatArray, weight: FloatArray) -> FloatArray:
-    """(p × p) minus the second derivatives of the penalised log-likelihood, with ``hold``."""
-    p = chance(problem.design @ beta)
-    scaled = problem.design.multiply((weight * p * (1.0 - p))[:, None]).tocsr()
-    found: FloatArray = (problem.design.T @ scaled).toarray()
-    return found + np.diag(problem.penalty) + problem.hold
+class Curvature:
+    """Hessians of many rounds at once: row i of the data adds to each a number times x_i x_iᵀ, made once for all.
+
+    Where these would fill more than ``CELLS`` numbers, rounds take turns: what each takes then dwarfs the overhead.
+    """
+
+    def __init__(self, problem: Problem, rounds: int) -> None:
+        self.problem = problem
+        design = problem.design
+        in_row = np.diff(design.indptr)
+        self.products: csr_array | None = None
+        if rounds > 1 and int((in_row.astype(np.int64) ** 2).sum()) <= CELLS:
+            self.products = _outer_rows(design, in_row)
+
+    def __call__(self, log_odds: FloatArray, weight: FloatArray) -> FloatArray:
+        """(rounds × p × p) minus the second derivatives of the penalised log-likelihood, with ``hold``."""
+        problem, p = self.problem, self.problem.parameters
+        chances = chance(log_odds)
+        scaled = weight * chances * (1.0 - chances)
+        if self.products is not None:
+            found: FloatArray = (self.products @ scaled).T.reshape(-1, p, p)
+        else:
+            design = problem.design
+            found = np.stack([(design.T @ design.multiply(one[:, None]).tocsr()).toarray() for one in scaled.T])
+        return found + np.diag(problem.penalty) + problem.hold
+
+
+def _outer_rows(design: csr_array, in_row: IntArray) -> csr_array:
+    """(p² × rows): column i is x_i x_iᵀ of the design's row i."""
+    from scipy.sparse import csr_array
+
+    n, p = design.shape
+    start = np.repeat(design.indptr[:-1], in_row)
+    width = np.repeat(in_row, in_row)
+    # Each entry of a row meets all entries of that row.
+    one = np.repeat(np.arange(len(design.data)), width)
+    two = np.arange(len(one)) - np.repeat(np.cumsum(width) - width, width) + np.repeat(start, width)
+    cell = design.indices[one].astype(np.int64) * p + design.indices[two]
+    row = np.repeat(np.repeat(np.arange(n), in_row), width)
+    return csr_array((design.data[one] * design.data[two], (cell, row)), shape=(p * p, n))
 
 
 def fit(problem: Problem, weight: FloatArray | None = None) -> Fit:
     """Newton's method. With complete separation the steps never get short, and ``found`` is false."""
     weight = problem.weight if weight is None else weight
-    beta = np.zeros(problem.parameters)
-    curvature = hessian(problem, beta, weight)
-    if not problem.parameters:
-        return Fit(beta, curvature, True)
-    height = likelihood(problem, beta, weight)
+    beta, curvature, found = newton(problem, weight[:, None])
+    return Fit(beta[:, 0], curvature[0], bool(found[0]))
+
+
+def newton(problem: Problem, weight: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Fits of many rounds side by side: (β, p × rounds; their Hessians, rounds × p × p; which have a maximum).
+
+    ``weight`` is rows × rounds. A round without a maximum is left where that showed.
+    """
+    rounds, p = weight.shape[1], problem.parameters
+    curved = Curvature(problem, rounds)
+    beta, log_odds = np.zeros((p, rounds)), np.zeros(weight.shape)
+    curvature = curved(log_odds, weight)
+    if not p:
+        return beta, curvature, np.ones(rounds, dtype=bool)
+    found = np.zeros(rounds, dtype=bool)
+    height = likelihood(problem, beta, log_odds, weight)
+    active = np.arange(rounds)
     for _ in range(MAX_STEPS):
-        log_odds = problem.design @ beta
-        if np.abs(log_odds[weight > 0]).max(initial=0.0) > FAR:
+        near = np.abs(np.where(weight > 0, log_odds, 0.0)).max(axis=0, initial=0.0) <= FAR
+        active, weight, log_odds, height = active[near], weight[:, near], log_odds[:, near], height[near]
+        slope = problem.design.T @ (weight * (problem.share[:, None] - chance(log_odds)))
+        step = solved(curvature[active], slope - problem.penalty[:, None] * beta[:, active])
+        longest = np.abs(step).max(axis=0)
+        short = longest < TOLERANCE
+        found[active[short]] = well_conditioned(curvature[active[short]])
+        # Only rounds that are not done are carried on: a few take many more steps than most.
+        active, weight, height = active[~short], weight[:, ~short], height[~short]
+        if not len(active):
             break
-        slope = problem.design.T @ (weight * (problem.share - chance(log_odds))) - problem.penalty * beta
-        step = np.linalg.lstsq(curvature, slope, rcond=None)[0]
-        longest = float(np.abs(step).max())
-        if longest < TOLERANCE:
-            return Fit(beta, curvature, well_conditioned(curvature))
-        step *= min(1.0, MAX_STEP / longest)
-        for _ in range(HALVINGS):
-            higher = likelihood(problem, beta + step, weight)
-            if higher >= height - 1e-9 * abs(height):
-                break
-            step *= 0.5
-        beta, height = beta + step, higher
-        curvature = hessian(problem, beta, weight)
-    return Fit(beta, curvature, False)
+        step = step[:, ~short] * np.minimum(1.0, MAX_STEP / longest[~short])
+        beta[:, active], log_odds, height = _climbed(problem, beta[:, active], step, weight, height)
+        curvature[active] = curved(log_odds, weight)
+    return beta, curvature, found
 
 
-def well_conditioned(curvature: FloatArray) -> bool:
-    """Whether the data tell every parameter from every other (columns on one scale first)."""
-    diagonal = np.sqrt(np.maximum(np.diag(curvature), 0.0))
-    if not diagonal.all():
-        return False
-    values = np.linalg.eigvalsh(curvature / np.outer(diagonal, diagonal))
-    return bool(values[0] > FLAT * len(values))
+def _climbed(
+    problem: Problem, beta: FloatArray, step: FloatArray, weight: FloatArray, height: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(β, log-odds, log-likelihood) after a step that is halved in each round until the likelihood does not fall."""
+    log_odds = problem.design @ (beta + step)
+    higher = likelihood(problem, beta + step, log_odds, weight)
+    for _ in range(HALVINGS):
+        low = np.flatnonzero(~(higher >= height - 1e-9 * np.abs(height)))
+        if not len(low):
+            break
+        step[:, low] *= 0.5
+        log_odds[:, low] = problem.design @ (beta + step)[:, low]
+        higher[low] = likelihood(problem, (beta + step)[:, low], log_odds[:, low], weight[:, low])
+    return beta + step, log_odds, higher
+
+
+def solved(curvature: FloatArray, slope: FloatArray) -> FloatArray:
+    """(p × rounds) the shortest least-squares solutions of (rounds × p × p) symmetric systems."""
+    values, vectors = np.linalg.eigh(curvature)
+    size = np.abs(values)
+    kept = size > np.finfo(float).eps * values.shape[1] * size.max(axis=1, keepdims=True)
+    inverse = np.divide(1.0, values, out=np.zeros_like(values), where=kept)
+    along = inverse * np.einsum("rij,ir->rj", vectors, slope)
+    found: FloatArray = np.einsum("rij,rj->ir", vectors, along)
+    return found
+
+
+def well_conditioned(curvature: FloatArray) -> BoolArray:
+    """(rounds) whether the data tell every parameter from every other (columns on one scale first)."""
+    diagonal = np.sqrt(np.maximum(np.einsum("rii->ri", curvature), 0.0))
+    full = diagonal.all(axis=1)
+    scale = np.where(full[:, None], diagonal, 1.0)
+    values = np.linalg.eigvalsh(curvature / (scale[:, :, None] * scale[:, None, :]))
+    told: BoolArray = full & (values[:, 0] > FLAT * values.shape[1])
+    return told
 
 
 def sandwich(problem: Problem, fitted: Fit) -> FloatArray | None:
@@ -198,32 +272,50 @@ def resamples(problem: Problem, rounds: int, seed: int) -> Iterator[tuple[IntArr
         yield numbers, weight
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rounds:
+    """Some rounds of a bootstrap: their ``numbers``, the weights of the rows in them (rows × rounds), β (p × rounds),
+    and which have no maximum, so that the prior came in."""
+
+    numbers: IntArray
+    weight: FloatArray
+    beta: FloatArray
+    regularised: BoolArray
+
+
 def bootstrap(
     problem: Problem, fitted: Fit, rounds: int, seed: int, sound: Sound | None = None
 ) -> tuple[FloatArray, BoolArray]:
-    """(rounds × p) β of resamples of questions, and which of them have no maximum, so that the prior came in.
+    """(rounds × p) β of resamples of questions, and which of them have no maximum, so that the prior came in."""
+    some = list(fitted_rounds(problem, fitted, rounds, seed, sound))
+    return np.concatenate([one.beta.T for one in some]), np.concatenate([one.regularised for one in some])
+
+
+def fitted_rounds(
+    problem: Problem, fitted: Fit, rounds: int, seed: int, sound: Sound | None = None
+) -> Iterator[Rounds]:
+    """Resamples of questions with their fits, as many at a time as memory allows.
 
     Rounds start at the full fit and take steps with its Hessian; those that do not settle, or that ``sound`` doubts,
-    are fitted by Newton's method.
+    are fitted by Newton's method, many side by side.
     """
     inverse: FloatArray = np.linalg.inv(fitted.hessian).astype(np.float64)
-    out = np.empty((rounds, problem.parameters))
-    regularised = np.zeros(rounds, dtype=bool)
     reserve = problem.regularised()
     prior = ~problem.data
+    size = max(1, CELLS // max(problem.parameters**2, 1))
     for numbers, weight in resamples(problem, rounds, seed):
         beta, settled = _quick(problem, fitted.beta, inverse, weight)
+        regularised = np.zeros(len(numbers), dtype=bool)
         if sound is not None:
             settled &= sound(weight)
-        for i in np.flatnonzero(~settled):
-            found = fit(problem, weight[:, i])
-            if not found.found:
-                weight[prior, i] = reserve.weight[prior]
-                found = fit(reserve, weight[:, i])
-                regularised[numbers[i]] = True
-            beta[:, i] = found.beta
-        out[numbers] = beta.T
-    return out, regularised
+        for some in blocks(np.flatnonzero(~settled), size):
+            beta[:, some], _, found = newton(problem, weight[:, some])
+            lacking = some[~found]
+            if len(lacking):
+                weight[np.ix_(prior, lacking)] = reserve.weight[prior, None]
+                beta[:, lacking] = newton(reserve, weight[:, lacking])[0]
+                regularised[lacking] = True
+        yield Rounds(numbers, weight, beta, regularised)
 
 
 def _quick(

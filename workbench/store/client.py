@@ -285,7 +285,7 @@ class Store:
         """True when the owner runs this program. An older or newer one is replaced if nobody else uses it."""
         same = reply.get("protocol") == wire.PROTOCOL and reply.get("version") == __version__
         alone = reply.get("clients", 2) <= 1
-        if same and (not alone or reply.get("views") == queries.views_stamp()):
+        if same and (not alone or reply.get("views") == queries.files_stamp()):
             return True
         if not alone:
             sock.close()

@@ -58,10 +58,10 @@ def derived() -> dict[str, str]:
     return {p.stem: p.read_text("utf-8") for p in sorted((folder() / "derived").glob("*.sql"))}
 
 
-def views_stamp() -> str:
-    """Changes whenever a view's file or a derived table's does: cheap to compare, unlike the text's hash."""
-    files = [*(folder() / "views").glob("*.sql"), *(folder() / "derived").glob("*.sql")]
-    found = sorted((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files)
+def files_stamp() -> str:
+    """Changes whenever a statement's file does: cheap to compare, unlike the texts' hash. An owner that runs while the
+    program is updated knows the old ones only."""
+    found = sorted((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in folder().rglob("*.sql"))
     return hashlib.blake2b(repr(found).encode(), digest_size=16).hexdigest()
 
 

@@ -45,7 +45,7 @@ class Owner:
     database: Database
     writer: Writer
     #: of the view files as they were when this owner started
-    views: str = field(default_factory=queries.views_stamp)
+    views: str = field(default_factory=queries.files_stamp)
     started: float = field(default_factory=time.time)
     stopping: threading.Event = field(default_factory=threading.Event)
     readers: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(READERS))

@@ -7,20 +7,9 @@ that the draw is the same whenever it is made again, and is stored with the judg
 from __future__ import annotations
 
 from workbench.records import stable_id
+from workbench.verdict_text import option
 
-_OPTIONS = (("A:", "a"), ("B:", "b"), ("C:", "tie"))
-
-
-def option(text: str, mode: str = "corrected") -> str | None:
-    """``a``, ``b`` or ``tie`` from the first line; several options or none there are ``None``.
-
-    corrected: blank lines before the first do not count, nor do marks of bold text; compat takes the text as it is.
-    """
-    if mode != "compat":
-        text = text.lstrip().replace("**", "")
-    first = text.split("\n", 1)[0]
-    found = [verdict for mark, verdict in _OPTIONS if mark in first]
-    return found[0] if len(found) == 1 else None
+__all__ = ["drawn_order", "exchanged", "option"]
 
 
 def drawn_order(question_id: str, turn: int, first: str, second: str, seed: int = 0) -> str:

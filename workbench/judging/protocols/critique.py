@@ -1,6 +1,7 @@
 """Two critiques of one answer compared (Auto-J's critique evaluation, arXiv 2310.05470; formats-and-rules §3).
 
-One request a pair of critiques: which of them is shown first is drawn by hash and stored as ``presented_order``.
+One request a pair of critiques: which of them is shown first is drawn by hash and seed and stored as
+``presented_order``.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ def read(text: str, asked: Asked) -> Reading | None:
     return Reading(verdict=critique.option(text, asked.mode))
 
 
-def drawn(item: Item) -> tuple[str, ...]:
-    """The one order an item is shown in."""
+def drawn(item: Item, seed: int) -> tuple[str, ...]:
+    """The one order an item is shown in; another seed draws others."""
     first, second = (answer.model for answer in item.answers)
-    return (critique.drawn_order(item.question_id, item.turn, first, second),)
+    return (critique.drawn_order(item.question_id, item.turn, first, second, seed),)
 
 
 PROTOCOLS = (

@@ -22,20 +22,18 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from workbench.errors import BadInput
 from workbench.judging.items import NO_REFERENCE, Item, references
 from workbench.judging.parsers import quality
 from workbench.judging.parsers.reading import json_object
 from workbench.judging.parsers.userform import Reader, at_path, is_path
 from workbench.judging.protocol import Asked, Protocol, Reading, Unit
-from workbench.judging.protocols.user_file import File
 from workbench.judging.templates import Template
 from workbench.records import Row, stable_id
+from workbench.toml_files import File, read_toml
 
 UNITS = ("answer", "pair", "group", "question")
 OUTPUTS = ("text", "json")
@@ -62,13 +60,7 @@ def read_protocol(path: str | Path) -> Protocol:
     Raises:
         BadInput: it cannot be read, or a key is missing, unknown or wrong; names file and key.
     """
-    try:
-        data = tomllib.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise BadInput(f"cannot be read: {error.strerror}", file=str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"is no TOML: {error}", file=str(path)) from None
-    return parse(data, str(path))
+    return parse(read_toml(Path(path)), str(path))
 
 
 def parse(data: Mapping[str, Any], path: str) -> Protocol:

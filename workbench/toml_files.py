@@ -1,12 +1,36 @@
-"""Reading the keys of a user's TOML file one by one, each wrong one named with the file."""
+"""Reading a user's TOML file, and its keys one by one: each error names the file, and the key where there is one."""
 
 from __future__ import annotations
 
 import difflib
+import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput
+
+
+def read_text(path: Path) -> str:
+    """A file's text. Raises BadInput when it cannot be read or is not UTF-8."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise BadInput(f"cannot be read: {reason}", file=str(path)) from None
+
+
+def parse_toml(text: str, file: str) -> dict[str, Any]:
+    """The data of a file's text. Raises BadInput when it is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"not valid TOML: {error}", file=file) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The data of a file. Raises BadInput when it cannot be read or is not TOML."""
+    return parse_toml(read_text(path), str(path))
 
 
 class File:
