@@ -200,6 +200,26 @@ async def test_an_answer_delivered_twice_is_never_taken_for_another_ones(client:
     assert len(server.bodies) <= 90
 
 
+async def test_the_first_answer_of_all_delivered_twice(client: str) -> None:
+    def twice(number: int, body: dict[str, Any]) -> Script | None:
+        one = http(completion(body["messages"][-1]["content"]))
+        return [one, 0.03, one] if number == 1 else [0.05, one]
+
+    with Misbehaving(choose=twice) as server:
+        results = await ask(engine(server, client, concurrency=1), *(f"question {i}" for i in range(6)))
+    assert all(r.text == r.key for r in results) and len(results) == 6 and len(server.bodies) == 7
+
+
+@pytest.mark.parametrize("n", [2, 40])
+async def test_the_same_answer_to_everything_costs_one_request(client: str, n: int) -> None:
+    def same(number: int, body: dict[str, Any]) -> Script | None:
+        return [http(completion("yes", id="always"))]
+
+    with Misbehaving(choose=same) as server:
+        results = await ask(engine(server, client, concurrency=1), *(f"question {i}" for i in range(n)))
+    assert [r.text for r in results] == ["yes"] * n and len(server.bodies) == n + 1
+
+
 async def test_servers_that_number_nothing_are_believed(client: str) -> None:
     def constant(number: int, body: dict[str, Any]) -> Script | None:
         return [http(completion(body["messages"][-1]["content"], id="always"))]

@@ -241,7 +241,7 @@ class Endpoint:
             raise Fault("malformed", "the answer is not a JSON object")
         if data.get("error") and not data.get("choices") and not data.get("data"):
             raise self.error_fault(data["error"], None, {})
-        if self._echoes.is_repeat(data.get("id")):
+        if self._echoes.is_repeat(data.get("id"), reply.content):
             # The same answer a second time: the connection is one answer behind, and so would be all after it.
             if self._transport is not None:
                 await self._transport.distrust(reply)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import orjson
+from aiohttp.connector import Connection
 from yarl import URL
 
 from workbench.engines.pieces import watched
@@ -22,6 +23,16 @@ from workbench.engines.transport import CONNECT_S, MAX_ANSWER, Destination, Repl
 
 #: Longest line of an answer's head, in bytes.
 MAX_LINE = 64 << 10
+
+
+class Response(aiohttp.ClientResponse):
+    """Remembers the connection it came by, which is given back as soon as the answer is whole."""
+
+    via: asyncio.Transport | None = None
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        self.via = connection.transport
+        return await super().start(connection)
 
 
 class LeanTransport:
@@ -35,6 +46,8 @@ class LeanTransport:
         }  # fmt: skip
         self._urls: dict[str, URL] = {}
         self._session: aiohttp.ClientSession | None = None
+        #: connections given up, whose next request may have been sent already
+        self._distrusted: set[object] = set()
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Reply:
         session = self._session or self._open()
@@ -53,7 +66,10 @@ class LeanTransport:
             raise Fault("malformed", "the answer is not HTTP/1.1") from None
         except (aiohttp.ClientError, OSError) as error:
             raise connection_fault(error) from None
-        return Reply(response.status, response.headers, content, len(data))
+        via = getattr(response, "via", None)
+        if via in self._distrusted:
+            raise Fault("disconnect", "the connection was given up")
+        return Reply(response.status, response.headers, content, len(data), via)
 
     async def _content(self, stream: aiohttp.StreamReader) -> bytes:
         if stream.is_eof() and stream.total_bytes <= MAX_ANSWER:
@@ -61,10 +77,15 @@ class LeanTransport:
         return b"".join([piece async for piece in watched(stream.readany, self._where.idle_s)])
 
     async def distrust(self, reply: Reply) -> None:
-        await self.close()
+        # Not asked for its class: uvloop's transports are none of asyncio's.
+        transport = cast("asyncio.Transport | None", reply.via)
+        if transport is not None:
+            self._distrusted.add(transport)
+            transport.abort()
 
     async def close(self) -> None:
         session, self._session = self._session, None
+        self._distrusted.clear()
         if session is not None:
             await session.close()
 
@@ -73,6 +94,7 @@ class LeanTransport:
             # How many requests are made at once is the endpoint's business, and so are redirects and cookies.
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
+            response_class=Response,
             headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT_S, self._where.timeout_s)),
             max_line_size=MAX_LINE,

@@ -15,7 +15,7 @@ async def watched(more: Callable[[], Awaitable[bytes]], idle_s: float) -> AsyncI
     """The pieces that ``more`` brings, until it brings an empty one. ``idle_s``: longest pause between two (seconds).
 
     Raises:
-        Fault: timeout or oversize.
+        Fault: timeout, disconnect or oversize.
     """
     size, began = 0, None
     while True:
@@ -24,6 +24,8 @@ async def watched(more: Callable[[], Awaitable[bytes]], idle_s: float) -> AsyncI
                 piece = await more()
         except TimeoutError:
             raise Fault("timeout", f"the answer stopped coming for {idle_s:g} s") from None
+        except RuntimeError:  # aiohttp's word for a connection that was lost after the head had come
+            raise Fault("disconnect", "the connection broke off") from None
         if not piece:
             return
         size += len(piece)

@@ -26,12 +26,14 @@ CLIENTS = ("lean", "openai")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer of any status; header names in any case. ``sent`` is the length of the request's body in bytes."""
+    """An HTTP answer of any status; header names in any case. ``sent`` is the length of the request's body in bytes,
+    ``via`` the connection the answer came by, where the transport knows."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
     sent: int = 0
+    via: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,7 @@ class Transport(Protocol):
         ...
 
     async def distrust(self, reply: Reply) -> None:
-        """Drop the connection a reply came by, and all others, for it cannot be told: requests on them fail as broken
-        off."""
+        """Drop the connection a reply came by, or all where it cannot be told: requests on them fail as broken off."""
         ...
 
     async def close(self) -> None: ...
