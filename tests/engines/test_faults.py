@@ -336,7 +336,7 @@ async def test_each_attempt_is_logged(client: str, tmp_path: Path) -> None:
 
 async def test_cancelled_requests_leave_no_answer_behind(client: str) -> None:
     """The connection of a request that was given up must not carry its answer to the next one."""
-    with Misbehaving([[0.2, http(completion("late"))]]) as server:
+    with Misbehaving([[0.5, http(completion("late"))]]) as server:
         used = engine(server, client, concurrency=1)
 
         async def first() -> AsyncIterator[Request]:
@@ -344,9 +344,10 @@ async def test_cancelled_requests_leave_no_answer_behind(client: str) -> None:
 
         results = used.complete(first())
         waiting = asyncio.ensure_future(anext(results))
-        await asyncio.sleep(0.1)
+        while not server.bodies:
+            await asyncio.sleep(0.01)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.6)
         [result] = await ask(used, "b")
     assert result.text == "b"
