@@ -335,6 +335,12 @@ class AnnotateScreen(WorkbenchScreen):
 
         self.background(lambda: store.query("annotate_selections", annotator=who), choose)
 
+    def annotate(self, selection_id: str) -> None:
+        """Go on with this selection, where another one or none is being annotated."""
+        self._wanted = selection_id
+        if self._session is None or self._session.selection_id != selection_id:
+            self.action_retry()
+
     def action_retry(self) -> None:
         """Start the session again: another selection, or after an error."""
         if self._saver:

@@ -108,7 +108,7 @@ def as_text(item: Item) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def revealed_text(item: Item, rows: list[Row]) -> Content:
+def revealed_text(item: Item, rows: list[Row], last: str = "This item takes no vote any more. s: go on") -> Content:
     """Who wrote what, and what the judges said, verdicts told as A and B of this screen."""
     sides = {"a": "A", "b": "B"} if item.key.presented_order == "ab" else {"a": "B", "b": "A"}
     parts: list[tuple[str, str]] = [
@@ -122,7 +122,7 @@ def revealed_text(item: Item, rows: list[Row]) -> Content:
         verdict = sides.get(row["verdict"], one_line(str(row["verdict"]), 20))
         game = "first shown " + sides.get(row["presented_order"][:1], "?") if len(row["presented_order"]) == 2 else ""
         parts.append((f"judge {one_line(steady(row['name']), 40)}, turn {row['turn']}: {verdict}  {game}\n", "$quiet"))
-    parts.append(("This item takes no vote any more. s: go on", "bold $accent"))
+    parts.append((last, "bold $accent"))
     return Content.assemble(*parts)
 
 

@@ -32,6 +32,7 @@ _SCREENS = {
     "leaderboard": ("screens.leaderboard", "LeaderboardScreen"),
     "agreement": ("screens.agreement", "AgreementScreen"),
     "sql": ("screens.sql", "SqlScreen"),
+    "select": ("screens.selections", "SelectScreen"),
 }
 
 

@@ -34,7 +34,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         groups = [(self._where.capitalize() if self._where != "sql" else "SQL", actions_of(self._where))]
-        if self._where in ("jobs", "leaderboard", "agreement", "sql"):
+        if self._where in ("jobs", "leaderboard", "agreement", "sql", "select"):
             groups.append(("Tables", actions_of("table")))
         if self._where == "log":
             groups.append(("Scrolling", actions_of("scroll")))
@@ -63,10 +63,10 @@ class DestinationScreen(ModalScreen[str | None]):
 
     CSS = """
     DestinationScreen { align: center bottom; }
-    DestinationScreen Static { width: auto; background: $surface; padding: 0 2; margin-bottom: 2; }
+    DestinationScreen Static { width: auto; background: $surface; padding: 0 1; margin-bottom: 2; }
     """
     LETTERS: ClassVar[dict[str, str]] = {
-        "h": "home", "j": "jobs", "a": "annotate", "l": "leaderboard", "g": "agreement", "s": "sql",
+        "h": "home", "j": "jobs", "a": "annotate", "l": "leaderboard", "g": "agreement", "s": "sql", "e": "select",
     }  # fmt: skip
 
     def compose(self) -> ComposeResult:
@@ -74,7 +74,7 @@ class DestinationScreen(ModalScreen[str | None]):
         parts: list[tuple[str, str]] = [("Go to  ", "")]
         for letter, mode in self.LETTERS.items():
             parts += [(letter, "bold $primary"), (f" {titles[mode]}  ", "")]
-        yield Static(Content.assemble(*parts))
+        yield Static(Content.assemble(*parts).rstrip())
 
     def on_key(self, event: Key) -> None:
         event.stop()

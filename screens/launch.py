@@ -50,22 +50,31 @@ _BENCH = Field("bench", "Benchmark", hint="all; known: {benches}")
 _LIMIT = Field("limit", "Questions", "whole", hint="all, or only the first N")
 _EMBEDDER = Field("embedder", "Embedder", default="hashing", hint="{embedders}")
 
+#: As ``workbench.similarity.spec`` has them, which takes numpy along.
+METRICS = ("embedding", "bertscore", "judge", "rouge-l", "chrf")
+
 #: The options of each kind of job that people change; the others are the command line's.
 FORMS: dict[str, tuple[Field, ...]] = {
     "generate": (
         _ASKED, _BENCH, _LIMIT,
         Field("samples", "Samples", "whole", "1", "answers of each model to each question"),
     ),
-    "similarity": (_EMBEDDER, _MODELS, _BENCH, _LIMIT),
+    "similarity": (
+        Field("metric", "Metric", "word", "embedding", names=METRICS, hint="{names}"),
+        Field("embedder", "Model", hint="embedder ({embedders}), BERTScore's encoder or judge; empty: the default"),
+        _MODELS, _BENCH, _LIMIT,
+    ),
     "select": (
-        Field("method", "Method", "word", "mad", names=("mad", "label-next"),
+        Field("method", "Method", "word", "mad", names=("mad", "label-next", "mad-judges"),
               hint="mad: where answers are least alike; label-next: what a vote would teach most"),
         Field("top_k", "Top k", "whole", "10", "items for each pair of models"),
         Field("diversity", "λ", "number", "0.0", "mad: weight of unlikeness among chosen questions; 0: none"),
         Field("goal", "Goal", "word", "ranking", names=("ranking", "disagreement", "both"),
               hint="label-next: {names}"),
         Field("items", "Items", "whole", hint="label-next: items over all pairs; empty: top k for each pair"),
+        Field("metric", "Metric", default="embedding", hint="mad: embedding, bertscore, …, or a judge's name"),
         _EMBEDDER, _MODELS, _BENCH,
+        Field("extend", "Extend", hint="mad: keep the items of this selection and add; known: {selections}"),
         Field("control", "Control", "whole", "0", "random items a pair besides"),
         Field("name", "Name", hint="what to call this selection"),
     ),

@@ -55,7 +55,7 @@ def next_step(seen: Overview) -> Step:
     if not seen.similarities and not decided:
         return Step("Measure how alike the answers are, to find where models differ.", "workbench similarity", "jobs")
     if not seen.selections and not decided:
-        return Step("Select the questions on which models differ most.", "workbench select --top-k 10", "jobs")
+        return Step("Select the questions on which models differ most.", "workbench select --top-k 10", "select")
     if not decided:
         return Step(
             f"Annotate the {seen.selected:,} selected pairs, or let a model judge them.",

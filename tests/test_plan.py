@@ -221,3 +221,19 @@ def test_a_plan_elsewhere_runs_here_and_detached(elsewhere: Path, store: Store, 
             assert job["state"] == "done", job["message"]
     rows = store.sql("SELECT protocol, count(*), max(score_a) FROM judgments WHERE state = 'ok' GROUP BY 1 ORDER BY 1")
     assert rows.rows == [["rubric", 2, 4.0], ["user:liveliness", 2, 3.0]]
+
+
+def test_similarity_is_passed_on_with_all_its_options(tmp_path: Path) -> None:
+    (tmp_path / "enc").mkdir()
+    text = (
+        'models = ["smollm2-plain", "smollm2-brief"]\n[similarity]\nmetric = "bertscore"\nmodel = "./enc"\nlayer = 6\n'
+        'rescale = "en"\nmemory = 0.5\n[select]\n'
+    )
+    found = read_plan(plan(tmp_path, text))
+    by_kind = {kind: make_spec(kind, values) for kind, values in steps(found)}
+    spec = by_kind["similarity"]
+    assert (spec.metric, spec.layer, spec.rescale, spec.memory) == ("bertscore", 6, "en", 0.5)
+    assert spec.embedder == str(tmp_path / "enc")
+    assert by_kind["select"].metric == "bertscore-f1"
+    with pytest.raises(BadInput, match=r"similarity\.metric"):
+        read_plan(plan(tmp_path, '[similarity]\nmetric = "bert"\n'))

@@ -63,18 +63,29 @@ def steps(plan: Plan) -> Iterator[tuple[str, Row]]:
         scope = {"bench": make_spec("evolve", values).target, "category": None, "limit": None}
     if names:
         yield "generate", {"models": names, **scope, **plan.generate.model_dump()}
-    embedder = plan.similarity.model if plan.similarity else "hashing"
     bench = {"bench": scope["bench"]}
     if plan.similarity:
-        metric = {"metric": plan.similarity.metric, "embedder": embedder}
-        yield "similarity", {"models": names, **bench, **metric}
+        given = plan.similarity.model_dump(exclude={"model"})
+        yield "similarity", {"models": names, **bench, **given, "embedder": plan.similarity.model}
     if plan.select:
-        yield "select", {"models": names, **bench, "embedder": embedder, **plan.select.model_dump()}
+        yield "select", {"models": names, **bench, **compared_by(plan), **plan.select.model_dump(exclude_none=True)}
     for judge in plan.judges:
         values = judge.model_dump(exclude={"model", "selected_only"})
         if judge.selected_only and plan.select:
-            values["selection"] = plan.select.name or "latest"
+            values["selection"] = plan.select.name or plan.select.extend or "latest"
         yield "judge", {"judge": judge.model, "models": names, **scope, **values}
+
+
+def compared_by(plan: Plan) -> dict[str, Any]:
+    """What a selection goes by where ``[select]`` does not say: the metric and encoder of ``[similarity]``."""
+    if plan.similarity is None:
+        return {}
+    from workbench.similarity.spec import selected_by
+
+    found: dict[str, Any] = {"metric": selected_by(plan.similarity.metric, plan.similarity.model)}
+    if plan.similarity.metric == "embedding":  # other metrics' encoders embed no questions
+        found["embedder"] = plan.similarity.model or "hashing"
+    return found
 
 
 def model_record(given: PlanModel) -> Model:
@@ -210,9 +221,9 @@ def estimate_step(store: Store, plan: Plan, kind: str, values: Row) -> Estimate:
     if kind == "similarity":
         return Estimate(kind, pairs, 0, unknown=remark)
     if kind == "select" and plan.select:
-        most = min(plan.select.top_k + plan.select.control, per_model) * models * (models - 1) // 2
+        most = min(plan.select.k + plan.select.control, per_model) * models * (models - 1) // 2
         if plan.select.method == "label-next":
-            asked = plan.select.items or plan.select.top_k * models * (models - 1) // 2
+            asked = plan.select.items or plan.select.k * models * (models - 1) // 2
             control = plan.select.control * models * (models - 1) // 2
             return Estimate(kind, min(asked + control, pairs), 0, unknown=remark)
         return Estimate(kind, most, 0, unknown=remark + "; filters may leave fewer")

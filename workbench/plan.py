@@ -35,7 +35,7 @@ class PlanModel(Part):
     """A model to answer or judge. A name alone means one that is built in or in the store. A jury only judges."""
 
     name: Annotated[str, Field(min_length=1)]
-    engine: Literal["api", "bundled", "jury"] | None = None
+    engine: Literal["api", "bundled", "jury", "sentence-transformers"] | None = None
     base_url: str | None = None
     model: str | None = None
     path: str | None = None
@@ -63,6 +63,7 @@ class PlanModel(Part):
     headers: dict[str, str] | None = None
     structured_output: bool | None = None
     logprobs: bool | None = None
+    revision: str | None = None
     context: Annotated[int, Field(gt=0)] | None = None
     members: list[str] | None = None
     rule: Literal["majority", "mean", "weighted", "cascade"] | None = None
@@ -104,14 +105,35 @@ class Generate(Asking):
 
 
 class Similarity(Part):
-    metric: Literal["embedding"] = "embedding"
-    model: str = "hashing"
+    """``model`` is the encoder or judge: the metric's default where nothing is said."""
+
+    metric: Literal["embedding", "bertscore", "judge", "rouge-l", "chrf"] = "embedding"
+    model: Annotated[str, Field(min_length=1)] | None = None
+    layer: Annotated[int, Field(ge=0)] | None = None
+    idf: bool = False
+    rescale: str | None = None
+    precision: Literal["f32", "bf16", "f16"] = "f32"
+    memory: Annotated[float, Field(ge=0.05, strict=False)] = 1.0
+    device: str = "auto"
+    concurrency: Annotated[int, Field(gt=0)] | None = None
+    max_cost: Annotated[float, Field(gt=0, strict=False)] | None = None
+    log_requests: bool = False
+    log_bodies: bool = False
 
 
 class Select(Part):
-    method: Literal["mad", "label-next"] = "mad"
+    """``metric`` and ``embedder`` are those of ``[similarity]`` where nothing else is said."""
+
+    method: Literal["mad", "label-next", "mad-judges"] = "mad"
     name: str | None = None
-    top_k: Annotated[int, Field(gt=0)] = 10
+    extend: str | None = None
+    metric: str | None = None
+    metric_version: str | None = None
+    embedder: str | None = None
+    top_k: Annotated[int, Field(gt=0)] | None = None
+    per_category: Annotated[int, Field(gt=0)] | None = None
+    quota: list[str] = []
+    across: bool = False
     diversity: Annotated[float, Field(ge=0, strict=False)] = 0.0
     mode: Literal["corrected", "compat"] = "corrected"
     control: Annotated[int, Field(ge=0)] = 0
@@ -119,6 +141,11 @@ class Select(Part):
     items: Annotated[int, Field(gt=0)] | None = None
     judges: list[str] = []
     overlap: bool = False
+
+    @property
+    def k(self) -> int:
+        """Items a pair of models: as asked for, or 10."""
+        return self.top_k or 10
 
 
 class Judge(Asking):
@@ -215,7 +242,12 @@ def read_plan(path: Path) -> Plan:
     evolve = plan.evolve
     if evolve and evolve.scenario and evolve.scenario.lower().endswith(".toml"):
         evolve = evolve.model_copy(update={"scenario": str(folder / Path(evolve.scenario).expanduser())})
-    return plan.model_copy(update={"questions": questions, "models": models, "evolve": evolve, "judges": judges})
+    compared = plan.similarity
+    if compared and compared.model and "/" in compared.model and (folder / Path(compared.model).expanduser()).is_dir():
+        compared = compared.model_copy(update={"model": str(folder / Path(compared.model).expanduser())})
+    return plan.model_copy(
+        update={"questions": questions, "models": models, "evolve": evolve, "judges": judges, "similarity": compared}
+    )
 
 
 def check(plan: Plan, path: Path, text: str) -> None:

@@ -77,3 +77,12 @@ class Estimate:
     cost: float | None = None
     unknown: str | None = None
     seconds: float | None = None
+    #: texts to encode, and the bytes that keeping their encodings takes on disk
+    texts: int = 0
+    disk: int = 0
+
+    @property
+    def remark(self) -> str:
+        """What a table has no column for."""
+        kept = f"{self.texts:,} texts to encode, {self.disk / 1e6:,.1f} MB to keep them" if self.texts else ""
+        return "; ".join(part for part in (kept, self.unknown) if part)

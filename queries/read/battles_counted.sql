@@ -1,7 +1,8 @@
 -- The battles of one leaderboard, counted: for ratings that do not depend on their order (battles_packed keeps it).
 -- In: $by (all: without juries, whose members are in; human, author, or the name of a judge, jury or annotator); $turn, $category ('none' = without one), $bench and
 -- $mode (corrected or compat), each NULL for any; $models (a list; NULL = all): both models must be in it, or only the
--- one that the file names first if $one_sided; $baseline (NULL = none): one of the two models must be it.
+-- one that the file names first if $one_sided; $baseline (NULL = none): one of the two models must be it; $arm: selected leaves votes on
+-- items of a control arm out, control takes no others (the two are never pooled).
 -- One row. `models`: names in order, K of them. A battle's cell is (model_a · K + model_b) · 3 + twice model_a's score.
 -- `single`, `single_n`: cells of the questions with one battle and how often each comes; such questions differ in nothing
 -- else, so that a million of them are a few hundred numbers. `several`: (question · 3K² + cell) · `base` + how often, for the
@@ -12,6 +13,10 @@ WITH chosen AS MATERIALIZED (
     FROM decided_in_mode
     WHERE CASE WHEN $mode::VARCHAR IS NULL THEN standing ELSE standing_in_mode AND (mode IS NULL OR mode = $mode) END
         AND CASE WHEN $by = 'all' THEN source <> 'jury' WHEN $by IN ('human', 'author') THEN source = $by ELSE annotator = $by END
+        AND CASE $arm
+            WHEN 'control' THEN battle_id IN (SELECT battle_id FROM control_votes)
+            ELSE battle_id NOT IN (SELECT battle_id FROM control_votes)
+        END
         AND ($turn::INTEGER IS NULL OR turn = $turn)
         AND CASE
             WHEN $category::VARCHAR IS NULL THEN true

@@ -1,6 +1,7 @@
 -- Comparisons that are no battles of a leaderboard, by why. In: as battles_counted. `state`: the judge's failure;
 -- pending: one of the two games is missing; superseded: the same judge judged it again; other_mode: read by the other
--- rules ($mode); skipped: by an annotator; author: the paper's authors, who are not among the people ($by = human only).
+-- rules ($mode); skipped: by an annotator; control: on an item of a control arm
+-- ($arm; not_control: on another item); author: the paper's authors, who are not among the people ($by = human only).
 WITH undecided AS (
     SELECT
         CASE
@@ -21,6 +22,13 @@ WITH undecided AS (
     SELECT 'author', 'human', NULL, question_id, turn, model_a, model_b, annotation_id
     FROM annotations_current
     WHERE $by = 'human' AND annotator_kind = 'author' AND verdict <> 'skip'
+    UNION ALL
+    SELECT
+        CASE $arm WHEN 'control' THEN 'not_control' ELSE 'control' END, annotator_kind, annotator, question_id, turn,
+        model_a, model_b, annotation_id
+    FROM annotations_current
+    WHERE verdict <> 'skip' AND annotator_kind IN ('human', 'author')
+        AND (annotation_id IN (SELECT battle_id FROM control_votes)) = ($arm <> 'control')
 )
 SELECT undecided.state, count(*) AS n
 FROM undecided

@@ -7,6 +7,10 @@ WITH chosen AS MATERIALIZED (
     FROM decided_in_mode
     WHERE CASE WHEN $mode::VARCHAR IS NULL THEN standing ELSE standing_in_mode AND (mode IS NULL OR mode = $mode) END
         AND CASE WHEN $by = 'all' THEN source <> 'jury' WHEN $by IN ('human', 'author') THEN source = $by ELSE annotator = $by END
+        AND CASE $arm
+            WHEN 'control' THEN battle_id IN (SELECT battle_id FROM control_votes)
+            ELSE battle_id NOT IN (SELECT battle_id FROM control_votes)
+        END
         AND ($turn::INTEGER IS NULL OR turn = $turn)
         AND CASE
             WHEN $category::VARCHAR IS NULL THEN true

@@ -1,5 +1,6 @@
 -- Comparisons that are no votes, by why and by whom. In: as bias_packed. One row per (who, state). `state`: a judge's failure;
--- pending: one of its two games is missing; superseded: the same judge judged it again; skipped: by a person.
+-- pending: one of its two games is missing; superseded: the same judge judged it again; skipped: by a person; control: on an item of
+-- a control arm.
 WITH undecided AS (
     SELECT
         CASE WHEN starts_with(judge_version, 'jury:') THEN 'jury' ELSE 'judge' END AS source,
@@ -11,6 +12,10 @@ WITH undecided AS (
     SELECT annotator_kind, annotator, annotator_kind, question_id, turn, model_a, model_b, 'skipped'
     FROM annotations_current
     WHERE verdict = 'skip'
+    UNION ALL
+    SELECT annotator_kind, annotator, annotator_kind, question_id, turn, model_a, model_b, 'control'
+    FROM annotations_current
+    WHERE verdict <> 'skip' AND annotation_id IN (SELECT battle_id FROM control_votes)
 )
 SELECT undecided.who, undecided.state, count(*) AS n
 FROM undecided

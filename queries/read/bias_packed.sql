@@ -19,6 +19,8 @@ WITH chosen AS MATERIALIZED (
             WHEN $by IN ('human', 'author', 'gold') THEN votes.source = $by
             ELSE votes.rater = $by
         END
+        -- Items of a control arm are another sample: they are not pooled with the others.
+        AND votes.vote_id NOT IN (SELECT battle_id FROM control_votes)
         AND ($turn::INTEGER IS NULL OR votes.turn = $turn)
         AND ($category::VARCHAR IS NULL OR coalesce(questions.category, 'none') = $category)
         AND ($bench::VARCHAR IS NULL OR questions.bench = $bench)

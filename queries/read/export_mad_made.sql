@@ -1,5 +1,5 @@
--- Lines of one similarity file from similarities of $metric other than those of imported similarity files (the latest
--- version), in the questions' order; the verdict is that of most votes on the two answers, tie when even, NULL without
+-- Lines of one similarity file from similarities of $metric other than those of imported similarity files, in the
+-- questions' order. Of several versions (encoders, settings) only the one that was made last: they are never mixed; the verdict is that of most votes on the two answers, tie when even, NULL without
 -- votes. Where $metric is a judge that rated likeness, `explanation` is its own, and what could not be read has the
 -- score 2.0, as these files have it.
 WITH judged AS (
@@ -10,17 +10,21 @@ WITH judged AS (
         PARTITION BY response_a, response_b ORDER BY (state = 'ok') DESC, created_at DESC, judgment_id
     ) = 1
 ),
-made AS (
-    SELECT question_id, response_a, response_b, score
+candidates AS (
+    SELECT question_id, response_a, response_b, score, metric_version, created_at
     FROM similarities
     WHERE metric = $metric AND NOT EXISTS (
       FROM judgments AS line
       WHERE line.protocol = 'similarity' AND line.position IS NOT NULL AND line.judge = similarities.metric
         AND line.response_a = similarities.response_a AND line.response_b = similarities.response_b
   )
-    QUALIFY row_number() OVER (
-        PARTITION BY response_a, response_b ORDER BY created_at DESC, metric_version DESC
-    ) = 1
+),
+made AS (
+    SELECT question_id, response_a, response_b, score
+    FROM candidates
+    WHERE metric_version = (
+        SELECT arg_max(metric_version, (created_at, metric_version)) FROM candidates
+    )
 ),
 scored AS (
     FROM made

@@ -1,4 +1,4 @@
--- Inputs: decided. Grain: one row per (source, model, opponent), so every pair is there twice, once from each side.
+-- Inputs: decided, control_votes. Votes on items of a control arm are left out: never pooled with the others. Grain: one row per (source, model, opponent), so every pair is there twice, once from each side.
 -- `source` is human, author, the name of a judge or jury, or all: everybody
 -- together, a jury's verdicts left out because its members' are in. `mode`: by which rules judges' verdicts were
 -- read (corrected, compat, or mixed where both are among them); NULL when only people voted.
@@ -18,6 +18,7 @@ WITH tallied AS (
         SELECT source, CASE WHEN source IN ('judge', 'jury') THEN annotator END AS annotator, model_a, model_b, winner,
             both_bad, consistent, mode
         FROM decided
+        WHERE battle_id NOT IN (SELECT battle_id FROM control_votes)
     )
     GROUP BY ALL
 ),

@@ -1,4 +1,4 @@
--- Inputs: battles. Grain: one row per (source, category, turn, model): win_rates within a category and turn. `source` is
+-- Inputs: battles, control_votes (left out: see win_matrix). Grain: one row per (source, category, turn, model): win_rates within a category and turn. `source` is
 -- human, author, the name of a judge or jury, or all (without juries: their members are in); questions without a category are under 'none'.
 CREATE OR REPLACE VIEW win_rates_by_category AS
 WITH tallied AS (
@@ -9,6 +9,7 @@ WITH tallied AS (
         count(*) FILTER (winner = 'model_a') AS wins_a,
         count(*) FILTER (winner = 'model_b') AS wins_b
     FROM battles
+    WHERE battle_id NOT IN (SELECT battle_id FROM control_votes)
     GROUP BY ALL
 ),
 grouped AS (

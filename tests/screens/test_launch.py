@@ -14,6 +14,7 @@ from tests.screens.rows import MODELS, fill
 from workbench import jobs
 from workbench.protocol_names import BUILT_IN
 from workbench.select import GOALS, METHODS
+from workbench.similarity.spec import METRICS
 from workbench.store import Store
 
 
@@ -98,6 +99,8 @@ async def test_a_selection_by_what_to_label_next(store: Store, launched: list[tu
 
 def test_names_offered_are_those_there_are() -> None:
     offered = {field.name: field.names for fields in FORMS.values() for field in fields if field.names}
-    assert offered == {"method": METHODS, "goal": GOALS, "protocol": tuple(BUILT_IN)}
+    assert {name: set(names) for name, names in offered.items()} == {
+        "method": set(METHODS), "goal": set(GOALS), "protocol": set(BUILT_IN), "metric": set(METRICS),
+    }  # fmt: skip
     by_name = {field.name: field for field in FORMS["judge"]}
     assert parse_field(by_name["protocol"], " pairwise_all ") == "pairwise-all"

@@ -63,6 +63,8 @@ def test_every_action_can_be_run() -> None:
         "leaderboard": "leaderboard.LeaderboardScreen",
         "agreement": "agreement.AgreementScreen",
         "sql": "sql.SqlScreen",
+        "select": "selections.SelectScreen",
+        "item": "selection_item.ItemScreen",
         "everywhere": "app.WorkbenchApp",
     }
     for action in ACTIONS:
@@ -162,7 +164,7 @@ async def test_empty_screens_say_what_to_do(store: Store, size: tuple[int, int])
     async with running(store.path, size) as pilot:
         for key, words in (
             ("f3", "No job has run"), ("f4", "workbench select"), ("f5", "workbench annotate"),
-            ("f6", "workbench judge"), ("f7", "Reads only"), ("f2", "workbench import"),
+            ("f6", "workbench judge"), ("f7", "Reads only"), ("f8", "workbench similarity"), ("f2", "workbench import"),
         ):  # fmt: skip
             await pilot.press(key)
             await until(pilot, lambda w=words: shows(pilot, w))
@@ -170,7 +172,7 @@ async def test_empty_screens_say_what_to_do(store: Store, size: tuple[int, int])
 
 async def test_destinations_by_letter(store: Store) -> None:
     async with running(store.path) as pilot:
-        for letter, mode in (("j", "jobs"), ("l", "leaderboard"), ("h", "home"), ("s", "sql")):
+        for letter, mode in (("j", "jobs"), ("l", "leaderboard"), ("e", "select"), ("h", "home"), ("s", "sql")):
             await pilot.press("m")
             await pilot.press(letter)
             await until(pilot, lambda m=mode: pilot.app.current_mode == m)

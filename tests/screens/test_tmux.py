@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.screens.rows import fill
+from tests.screens.rows import MODELS, fill
 from tests.screens.test_hostile import EVIL
+from workbench.records import utcnow
 from workbench.store import Store
 
 pytestmark = [pytest.mark.tmux, pytest.mark.skipif(not shutil.which("tmux"), reason="no tmux here")]
@@ -77,6 +78,32 @@ def test_three_votes_and_nothing_of_a_model_reaches_the_terminal(store: Store, t
     terminal.press("q")
     terminal.until("LEFT 0")
     assert store.sql("SELECT count(*) FROM annotations").rows == [[3]]
+    written = terminal.raw.read_bytes()
+    for evil in (b"\x1b]52", b"\x1b]0;", b"\xc2\x9b", b"\x00", "\u202e".encode()):
+        assert evil not in written
+
+
+def test_browsing_a_selection_before_annotating_it(store: Store, terminal: Terminal) -> None:
+    terminal.until("0/5")
+    terminal.press("F8")
+    terminal.until("not compared")
+    similar = [
+        {**row, "metric": "embedding", "metric_version": "hashing-1", "created_at": utcnow()}
+        for row in store.sql("SELECT question_id, response_a, response_b, similarity AS score FROM selections").dicts()
+    ]
+    store.insert("similarities", similar)  # appears by itself
+    shown = terminal.until("compared 5, median 0.300")
+    assert "█" in shown and "selected 5" in shown
+    terminal.press("h")
+    terminal.press("Enter")
+    shown = terminal.until("similarity 0.500")
+    assert not [name for name in MODELS if name in shown]
+    terminal.press("Escape")
+    terminal.until("everything compared")
+    terminal.press("a")
+    terminal.until("0/5")
+    terminal.press("q")
+    terminal.until("LEFT 0")
     written = terminal.raw.read_bytes()
     for evil in (b"\x1b]52", b"\x1b]0;", b"\xc2\x9b", b"\x00", "\u202e".encode()):
         assert evil not in written

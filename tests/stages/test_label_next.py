@@ -287,4 +287,4 @@ def test_a_plan_can_ask_for_it_without_similarities(tmp_path: Path) -> None:
     kind, values = list(steps(read_plan(path)))[-1]
     spec = make_spec(kind, values)
     assert (spec.method, spec.goal, spec.items, spec.judges) == ("label-next", "both", 5, ("j",))
-    assert spec.shown_name == "label-next-both-n5"
+    assert spec.shown_name == "label-next-both-n5-j"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,13 @@ def test_the_same_call_gives_the_same_selection(store: Store) -> None:
     assert len(all_rows(store, "selections")) == 7
     control = picked(store, "control")
     assert len(set(control)) == 4 and not set(control) & set(picked(store))
-    select(store, SelectSpec(metric="own", name="s", top_k=3, control=5))
-    assert len({row["selection_id"] for row in all_rows(store, "selections")}) == 2
+    for other in ({"control": 5}, {"top_k": 4}, {"mode": "compat"}, {"diversity": 0.1}, {"bench": "b"}):
+        with pytest.raises(BadInput, match="made with other options") as caught:
+            select(store, replace(spec, **other))  # type: ignore[arg-type]
+        assert "--extend s" in (caught.value.hint or "") and "--name" in (caught.value.hint or "")
+    select(store, replace(spec, name=None))
+    select(store, replace(spec, name=None, control=5))  # names made of the options differ by themselves
+    assert len({row["name"] for row in all_rows(store, "selections")}) == 3
 
 
 def test_filters_and_what_they_dropped(store: Store) -> None:

@@ -58,6 +58,9 @@ def leaderboard(
         str | None,
         typer.Option("--mode", help="Only verdicts read by these rules: corrected, or compat (figures as published)."),
     ] = None,
+    arm: Annotated[
+        str, typer.Option("--arm", help="selected, or control: only votes on items drawn at random (select --control).")
+    ] = "selected",
     compat: Annotated[bool, typer.Option("--compat", help="The same as --mode compat.")] = False,
     order: Annotated[str | None, typer.Option("--order", help="Elo: battles by time or in a random order.")] = None,
     k: Annotated[float | None, typer.Option("--k", help="Elo: points at stake in a battle (4).")] = None,
@@ -93,7 +96,7 @@ def leaderboard(
     form = chosen_format(form, as_json=as_json, as_csv=as_csv, as_latex=as_latex)
     options: dict[str, Any] = {
         **sources(method, by, judge), "turn": turn, "category": category, "bench": bench, "mode": reading(mode, compat),
-        "models": names(models), "baseline": baseline, "level": level,
+        "models": names(models), "baseline": baseline, "arm": arm, "level": level,
     }  # fmt: skip
     with context(ctx).open() as store:
         if matrix:
@@ -130,7 +133,7 @@ def show_matrix(store: Store, options: dict[str, Any], form: str) -> None:
     from workbench.rate.matrix import win_matrix
     from workbench.rate.scope import Scope
 
-    fields = ("turn", "category", "bench", "mode", "baseline")
+    fields = ("turn", "category", "bench", "mode", "baseline", "arm")
     scope = Scope(options["by"] or "all", models=tuple(options["models"]), **{name: options[name] for name in fields})
     found = win_matrix(store, scope, options["level"])
     if form in ("json", "csv"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,12 +32,17 @@ def models_top(ctx: typer.Context, as_json: Json = False) -> None:
 def models_add(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Name used everywhere in the workbench.")],
-    engine: Annotated[str, typer.Option("--engine", help="api (any OpenAI-compatible URL), bundled, or jury.")] = "api",
+    engine: Annotated[
+        str, typer.Option("--engine", help="api (any OpenAI-compatible URL), bundled, jury, sentence-transformers.")
+    ] = "api",
     base_url: Annotated[str | None, typer.Option("--base-url", help="URL that ends in /v1.")] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="The endpoint's name of the model [default: NAME].")
     ] = None,
-    path: Annotated[str | None, typer.Option("--path", help="A GGUF file, for --engine bundled.")] = None,
+    path: Annotated[
+        str | None,
+        typer.Option("--path", help="A GGUF file for bundled, an encoder's folder for sentence-transformers."),
+    ] = None,
     api_key_env: Annotated[
         str | None,
         typer.Option("--api-key-env", metavar="VAR", help="Environment variable that holds the key."),
@@ -101,6 +107,10 @@ def models_add(
         str | None,
         typer.Option("--escalate-on", help="Cascade: disagreement, tie, unparsed, low-confidence; by commas."),
     ] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option("--revision", help="Tells apart what an endpoint serves under one name at different times."),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Change the settings of a known model.")] = False,
 ) -> None:
     """Add a model, or a jury of models. The key itself is never stored: only the name of the variable that holds it."""
@@ -119,8 +129,11 @@ def models_add(
         "structured_output": structured or None, "context": window, "wrap": wrap,
         "members": names(members) if members is not None else None, "rule": rule, "weights": _weights(weights),
         "confidence": confidence, "escalate_on": names(escalate_on) if escalate_on is not None else None,
+        "revision": revision,
     }  # fmt: skip
     given = {key: value for key, value in params.items() if value is not None}
+    if path is not None and engine == "sentence-transformers":
+        path = str(Path(path).expanduser().absolute())  # whoever uses it may stand in another folder
     with context(ctx).open(create=True) as store:
         changed = save_model(store, Model(name, engine, base_url or path, given), replace=replace)
     note(f"model '{name}' {'added' if changed else 'was there already'}")

@@ -85,7 +85,7 @@ def print_estimates(estimates: Sequence[Estimate], *, as_json: bool) -> None:
                 e.completion_tokens,
                 e.cost,
                 _time(e),
-                e.unknown or "",
+                e.remark,
             ]
             for e in estimates
         ],

@@ -1,4 +1,7 @@
-"""Commands that make models work: generate, similarity, select, and the jobs they are. Judging: ``judging``."""
+"""Commands that make models work: generate, and the jobs they are.
+
+The others are in ``judging``, ``selecting`` and ``similarity``.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +38,11 @@ jobs_app = typer.Typer(help="List, watch and cancel background jobs.", invoke_wi
 
 
 def register(app: typer.Typer) -> None:
-    from workbench.cli import judging  # which takes its options from here
+    from workbench.cli import judging, selecting, similarity  # which take their options from here
 
     app.command(epilog="Example: workbench generate --models gpt-4o,llama --bench mt_bench")(generate)
-    app.command(epilog="Example: workbench similarity --metric embedding --model hashing")(similarity)
-    app.command(
-        epilog="Examples: workbench select --method mad --top-k 10 --diversity 0.1; "
-        "workbench select --method label-next --goal ranking --items 200"
-    )(select)
+    similarity.register(app)
+    selecting.register(app)
     judging.register(app)
     app.add_typer(jobs_app, name="jobs")
 
@@ -119,76 +119,6 @@ def generate(
         "batch": batch, "wait": wait,
     }  # fmt: skip
     go(ctx, "generate", values, detach=detach, dry=dry_run, as_json=as_json)
-
-
-def similarity(
-    ctx: typer.Context,
-    metric: Annotated[str, typer.Option("--metric", help="How likeness is measured: embedding.")] = "embedding",
-    model: Annotated[
-        str, typer.Option("--model", help="Embedder: hashing, smollm2-embed, or an api model you added.")
-    ] = "hashing",
-    models: Annotated[
-        str | None, typer.Option("--models", help="Only answers of these models, separated by commas.")
-    ] = None,
-    bench: Bench = None,
-    detach: Detach = False,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Measure how alike every two models' answers to the same question are."""
-    values = {"metric": metric, "embedder": model, "models": names(models), "bench": bench}
-    go(ctx, "similarity", values, detach=detach, dry=dry_run, as_json=as_json)
-
-
-def select(
-    ctx: typer.Context,
-    method: Annotated[
-        str, typer.Option("--method", help="mad (arXiv 2404.08008), or label-next: what a vote would teach most.")
-    ] = "mad",
-    top_k: Annotated[int, typer.Option("--top-k", min=1, help="Items for each pair of models.")] = 10,
-    diversity: Annotated[
-        float,
-        typer.Option("--diversity", min=0.0, help="λ: weight of unlikeness among the chosen questions."),
-    ] = 0.0,
-    metric: Annotated[str, typer.Option("--metric", help="Similarity to select by.")] = "embedding",
-    model: Annotated[str, typer.Option("--model", help="Embedder the similarity was made with.")] = "hashing",
-    models: Annotated[
-        str | None, typer.Option("--models", help="Only pairs of these models, separated by commas.")
-    ] = None,
-    bench: Bench = None,
-    mode: Annotated[
-        str, typer.Option("--mode", help="corrected, or compat for the published filters to the letter.")
-    ] = "corrected",
-    control: Annotated[
-        int, typer.Option("--control", min=0, help="Also draw N random items a pair as a control arm.")
-    ] = 0,
-    name: Annotated[str | None, typer.Option("--name", help="What to call this selection.")] = None,
-    goal: Annotated[
-        str, typer.Option("--goal", help="label-next: ranking, disagreement (of judges), or both.")
-    ] = "ranking",
-    items: Annotated[
-        int | None, typer.Option("--items", min=1, help="label-next: items in all. Default: --top-k a pair.")
-    ] = None,
-    judges: Annotated[
-        str | None, typer.Option("--judges", help="label-next: judges to go by, separated by commas. Default: all.")
-    ] = None,
-    overlap: Annotated[
-        bool, typer.Option("--overlap", help="label-next: also items that somebody voted on already.")
-    ] = False,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Pick the pairs of answers that are worth a human's time.
-
-    mad: the answers that are least alike (MAD competition). label-next: the comparisons that most shrink the ranking's
-    uncertainty, or on which judges disagree; needs no similarities, and works with or without votes and verdicts.
-    """
-    values = {
-        "method": method.replace("_", "-"), "top_k": top_k, "diversity": diversity, "metric": metric, "embedder": model,
-        "models": names(models), "bench": bench, "mode": mode, "control": control, "name": name,
-        "goal": goal, "items": items, "judges": names(judges), "overlap": overlap,
-    }  # fmt: skip
-    go(ctx, "select", values, detach=False, dry=dry_run, as_json=as_json)
 
 
 @jobs_app.callback()

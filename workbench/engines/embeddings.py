@@ -12,7 +12,8 @@ from workbench.engines.api import CHARS_PER_TOKEN, limits_of, mend
 from workbench.engines.endpoint import Endpoint, Limits, Stopped
 from workbench.engines.retry import Fault
 from workbench.errors import EngineError
-from workbench.records import Model
+from workbench.records import Model, stable_id
+from workbench.text import one_line
 
 Vector = Sequence[float]
 
@@ -44,7 +45,12 @@ class ApiEmbedder:
             shared=key is None,
         )  # fmt: skip
         size = f" {self._dimensions}d" if self._dimensions else ""
-        self._version = version or f"openai-compatible {self._endpoint.url} {self._name}{size}"
+        apart = f" {params['revision']}" if params.get("revision") else ""
+        # Fields added to each request can change what comes back, such as an instruction for the encoder.
+        added = f" {stable_id('extra', self._extra)[:8]}" if self._extra else ""
+        self._version = version or f"openai-compatible {self._endpoint.url} {self._name}{size}{apart}{added}"
+        #: Tokens of all texts embedded so far, as far as the endpoint counts them.
+        self.prompt_tokens = 0
 
     @property
     def version(self) -> str:
@@ -92,10 +98,13 @@ class ApiEmbedder:
             if len(texts[0]) < 2:
                 raise
             return await self._embed([texts[0][: int(len(texts[0]) * SHORTEN)]])
-        return self._read(answer.data, len(texts))
+        usage = answer.data.get("usage")
+        counted = usage.get("prompt_tokens") if isinstance(usage, Mapping) else None
+        self.prompt_tokens += counted if isinstance(counted, int) else 0
+        return self._read(answer.data, texts)
 
-    def _read(self, data: Mapping[str, Any], wanted: int) -> list[Vector]:
-        rows = data.get("data")
+    def _read(self, data: Mapping[str, Any], texts: Sequence[str]) -> list[Vector]:
+        rows, wanted = data.get("data"), len(texts)
         vectors: list[Vector | None] = [None] * wanted
         for place, row in enumerate(rows if isinstance(rows, list) else []):
             index = row.get("index", place) if isinstance(row, Mapping) else None
@@ -103,9 +112,12 @@ class ApiEmbedder:
             if isinstance(index, int) and 0 <= index < wanted and _is_vector(vector):
                 vectors[index] = vector
         found = [v for v in vectors if v is not None]
+        # Which text it is matters when it is one of many; when there is no vector at all, no text is to blame.
+        lost = f"'{one_line(texts[vectors.index(None)], 60)}'" if found and None in vectors else ""
         if len(found) < wanted or len({len(v) for v in found}) > 1:
             raise EngineError(
-                f"{self._endpoint.url} did not give one vector for each text",
+                f"{self._endpoint.url} did not give one vector for each text"
+                + (f": none of finite numbers for {lost}" if lost else ""),
                 hint=f"is '{self._name}' an embedding model?",
             )
         return found

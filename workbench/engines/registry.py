@@ -58,6 +58,8 @@ def open_engine(model: Model) -> Engine:
     if model.engine == "hashing":
         raise EngineError(f"'{model.model_id}' is an encoder: it cannot answer", hint="name a chat model")
     validate_model(model)
+    if model.engine == "sentence-transformers":
+        raise EngineError(f"'{model.model_id}' is an encoder: it cannot answer", hint="name a chat model")
     if model.engine == "import":
         raise EngineError(
             f"the answers of '{model.model_id}' came from a file; it cannot be asked for more",
@@ -77,8 +79,9 @@ def open_engine(model: Model) -> Engine:
     return ApiEngine(model)
 
 
-def open_embedder(model: Model) -> Embedder:
-    """An encoder. Nothing is started, fetched or sent before it is first used.
+def open_embedder(model: Model, *, device: str = "auto") -> Embedder:
+    """An encoder. Nothing is started, fetched, loaded or sent before it is first used. ``device`` (auto, cpu, cuda,
+    cuda:N, mps) is for those that run in this process by torch.
 
     Raises:
         BadInput, EngineError: as ``open_engine``.
@@ -92,6 +95,10 @@ def open_embedder(model: Model) -> Embedder:
         raise EngineError(f"'{model.model_id}' is known from a file only; it cannot embed texts")
     if is_jury(model):
         raise EngineError(f"'{model.model_id}' is a jury; it cannot embed texts")
+    if model.engine == "sentence-transformers":
+        from workbench.engines.sentences import SentenceEmbedder
+
+        return SentenceEmbedder(model, device=device)
     if model.engine == "bundled":
         from workbench.engines.embeddings import BundledEmbedder
 

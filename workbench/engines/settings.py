@@ -16,7 +16,7 @@ from workbench.engines.wrapping import WRAPS
 from workbench.errors import BadInput, Unknown
 from workbench.records import Model
 
-ENGINES = ("api", "bundled", "jury", "import")
+ENGINES = ("api", "bundled", "jury", "sentence-transformers", "import")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -115,7 +115,8 @@ def _headers(value: Any) -> str | None:
 #: the address). ``api_version`` goes into the query (Azure); ``key_header`` carries the key instead of Authorization;
 #: ``wrap`` sends one raw prompt in that form (``wrapping.WRAPS``) to the completions endpoint.
 #: ``headers`` are sent along, ``$NAME`` in their values stands for an environment variable. ``timeout_s`` is for a
-#: request as a whole, ``idle_timeout_s`` for a pause within an answer.
+#: request as a whole, ``idle_timeout_s`` for a pause within an answer. ``revision`` tells apart what an endpoint served
+#: under one name at different times: it is part of an encoder's version.
 PARAMS: Mapping[str, Check] = {
     "model": _name,
     "system_prompt": _text,
@@ -145,6 +146,7 @@ PARAMS: Mapping[str, Check] = {
     "context": _whole(128, 2**20),
     "dimensions": _whole(1, 2**16),
     "batch_size": _whole(1, 4096),
+    "revision": _name,
 }
 
 
@@ -168,6 +170,8 @@ def validate_model(model: Model) -> None:
         return
     if model.engine == "api":
         check_url(model.endpoint)
+    elif model.engine == "sentence-transformers":
+        check_encoder_folder(model.endpoint)
     elif model.endpoint is not None:
         from pathlib import Path
 
@@ -187,6 +191,22 @@ def _hint(key: str, model: str) -> str | None:
     if key.lower() in ("base_url", "url", "path"):
         return f"the address of '{model}' is its endpoint, not one of its params"
     return None
+
+
+def check_encoder_folder(path: str | None) -> None:
+    """Raises BadInput unless the path is a folder that holds an encoder."""
+    from pathlib import Path
+
+    if not path:
+        raise BadInput("a sentence-transformers model needs one", field="path", hint="add --path FOLDER")
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise BadInput(f"there is no folder {folder}", field="path")
+    if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
+        raise BadInput(
+            f"{folder} holds neither modules.json nor config.json", field="path",
+            hint="name the folder that the encoder was saved into",
+        )  # fmt: skip
 
 
 def check_url(url: str | None) -> None:

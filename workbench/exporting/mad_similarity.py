@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, Unknown
 from workbench.exporting.formats import Options
 from workbench.exporting.keeping import meta_of, restored
 from workbench.exporting.mad_data import texts
@@ -49,10 +49,16 @@ def export_similarities(store: Store, out: Path | str, options: Options) -> int:
 
 
 def _metric(store: Store, options: Options) -> str | None:
-    """The metric of the similarities made here; ``None`` when there are none."""
+    """The metric of the similarities made here; ``None`` when there are none. Raises Unknown for one there is not."""
     found = [row["metric"] for row in store.query("export_mad_metrics", bench=options.bench)]
-    if options.metric is not None or len(found) < 2:
-        return options.metric or (found[0] if found else None)
+    if options.metric is not None:
+        wanted = "bertscore-f1" if options.metric == "bertscore" else options.metric
+        judged = {row["judge"] for row in store.query("export_mad_judges")}
+        if wanted not in found and wanted not in judged:
+            raise Unknown("metric", options.metric, {*found, *judged})
+        return wanted
+    if len(found) < 2:
+        return found[0] if found else None
     raise BadInput(f"there are similarities by {', '.join(found)}", hint="choose one with --metric NAME")
 
 

@@ -19,7 +19,13 @@ KEPT = (
 def can_keep(board: Leaderboard) -> bool:
     """Whether the table has a place for it: one of some models, a bench or a baseline has none."""
     scope = board.scope
-    return bool(board.rows) and scope.bench is None and scope.baseline is None and not scope.models
+    return (
+        bool(board.rows)
+        and scope.bench is None
+        and scope.baseline is None
+        and not scope.models
+        and scope.arm == "selected"
+    )
 
 
 def materialise(store: Store, board: Leaderboard) -> int:

@@ -83,13 +83,14 @@ def leaderboards(
     per_category: bool = False,
     judge: str | None = None,
     labels: str = "all",
+    arm: str = "selected",
 ) -> list[Leaderboard]:
     """Rate the models of a store: one board, or one a judge, or with ``per_category`` one for all and one a category.
 
-    ``method`` is a name of ``METHODS`` or an alias. ``by``, ``turn``, ``category``, ``bench``, ``mode``, ``models`` and
-    ``baseline`` as in ``Scope``; without ``by`` it is everybody (``default_sources`` has the exceptions). ``interval``,
-    ``level``, ``rounds``, ``seed`` and ``order`` as in ``Settings``; the same seed gives the same numbers. ``k``,
-    ``scale`` and ``start`` are Elo's (4, 400 and 1000).
+    ``method`` is a name of ``METHODS`` or an alias. ``by``, ``turn``, ``category``, ``bench``, ``mode``, ``models``,
+    ``baseline`` and ``arm`` as in ``Scope``; without ``by`` it is everybody (``default_sources`` has the exceptions).
+    ``interval``, ``level``, ``rounds``, ``seed`` and ``order`` as in ``Settings``; one seed gives the same numbers.
+    ``k``, ``scale`` and ``start`` are Elo's (4, 400 and 1000).
     ``judge`` and ``labels`` are for the prediction-powered methods (``other_boards.Extra``).
 
     Raises:
@@ -102,7 +103,9 @@ def leaderboards(
     )
     if baseline is not None and method not in BASELINE:
         raise BadInput(f"'{method}' has no baseline", field="baseline", hint="methods: " + ", ".join(BASELINE))
-    scope = Scope(by or "all", turn, category, bench, mode, tuple(models), baseline)
+    if arm == "control" and (method in OTHER_BOARDS or method == "mt-bench"):
+        raise BadInput(f"'{method}' has no control arm", field="arm", hint="rate it with bt, elo or win-rate")
+    scope = Scope(by or "all", turn, category, bench, mode, tuple(models), baseline, arm)
     check_scope(store, scope)
     sources = (scope.by,) if by is not None else default_sources(store, method, scope)
     out: list[Leaderboard] = []

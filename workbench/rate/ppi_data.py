@@ -92,7 +92,7 @@ def read_comparisons(store: Store, scope: Scope, judge: str, labels: str = "all"
             field="by",
             hint="say human, or an annotator's name",
         )
-    params = {name: value for name, value in scope.params().items() if name != "one_sided"}
+    params = {name: value for name, value in scope.params().items() if name not in ("one_sided", "arm")}
     found = store.query("ppi_comparisons", judge=judge, **params)[0]
     left_out = {row["state"]: row["n"] for row in store.query("ppi_left_out", judge=judge, **params)}
 

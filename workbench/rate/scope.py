@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 GROUPS = ("all", "human", "author")
 MODES = ("compat", "corrected")
+ARMS = ("selected", "control")
 #: The name that MAD-Eval's and the Arena's files give to the people who voted.
 ARENA_USER = "arena_user"
 
@@ -32,7 +33,8 @@ class Scope:
     ``mode``: ``compat`` or ``corrected`` leaves out judges' verdicts that were read by the other rules; ``None`` takes
     the verdict that stands. ``models``: only battles between these (in ``compat``, as FastChat's ``--model-list`` does,
     only the model that the file names first is looked at). ``baseline``: only battles in which it takes part.
-    ``category`` ``none``: questions without one.
+    ``category`` ``none``: questions without one. ``arm``: ``selected`` leaves out people's votes on items of a control
+    arm (``select --control``), ``control`` takes no others: the two are samples of different items, never pooled.
     """
 
     by: str = "all"
@@ -42,6 +44,7 @@ class Scope:
     mode: str | None = None
     models: tuple[str, ...] = ()
     baseline: str | None = None
+    arm: str = "selected"
 
     def params(self) -> Row:
         """Parameters of ``queries/read/battles_*.sql``."""
@@ -54,13 +57,14 @@ class Scope:
             "models": list(self.models) or None,
             "one_sided": self.mode == "compat",
             "baseline": self.baseline,
+            "arm": self.arm,
         }
 
     def words(self) -> str:
         """What narrows it, for a title: ``, turn 1, category math``. Empty when nothing does."""
         parts = [
             ("turn", self.turn), ("category", self.category), ("bench", self.bench), ("against", self.baseline),
-            ("models", ", ".join(self.models) or None),
+            ("models", ", ".join(self.models) or None), ("arm", "control" if self.arm == "control" else None),
         ]  # fmt: skip
         return "".join(f", {name} {value}" for name, value in parts if value is not None)
 
@@ -130,6 +134,8 @@ def check_scope(store: Store, scope: Scope) -> None:
     """Raises Unknown for a name the store does not have, and BadInput for a mode or turn that cannot be."""
     if scope.mode is not None and scope.mode not in MODES:
         raise Unknown("mode", scope.mode, MODES)
+    if scope.arm not in ARMS:
+        raise Unknown("arm", scope.arm, ARMS)
     if scope.turn is not None and scope.turn < 0:
         raise BadInput(f"must be 0 (whole conversation) or more, not {scope.turn}", field="turn")
     if scope.by not in GROUPS:

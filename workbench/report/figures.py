@@ -130,6 +130,53 @@ def reliability(bins: Mapping[str, Rows], *, title: str) -> Figure:
     return figure
 
 
+def curves(panels: Mapping[str, Rows], *, title: str, across: str, up: str) -> Figure:
+    """Lines with bands, a panel each. ``panels``: title → rows: line, x, value, lower, upper, low, high.
+
+    The band reaches from lower to upper, dotted lines from low to high; each where they are known. All panels have the
+    same scales.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(len(panels), 3)
+    rows_of_panels = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(4.2 * columns, 3.6 * rows_of_panels), layout="constrained")
+    grid: Any = figure.subplots(rows_of_panels, columns, sharex=True, sharey=True, squeeze=False)
+    names = list(dict.fromkeys(row["line"] for rows in panels.values() for row in rows))[:MOST_LINES]
+    for place, (name, rows) in enumerate(panels.items()):
+        axes = grid[place // columns][place % columns]
+        for i, line in enumerate(names):
+            _line(axes, line, [row for row in rows if row["line"] == line and row["value"] is not None], i)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        axes.grid(color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel(across)
+        if not place % columns:
+            axes.set_ylabel(up)
+        axes.set_title(one_line(name, 60), fontsize=9, loc="left", parse_math=False)
+    for spare in range(len(panels), rows_of_panels * columns):
+        grid[spare // columns][spare % columns].set_visible(False)
+    _plain_legend(grid[0][0].legend(loc="best", fontsize=8, frameon=False))
+    figure.suptitle(one_line(title, 120), fontsize=10, x=0.01, ha="left", parse_math=False)
+    return figure
+
+
+def _line(axes: Axes, name: str, rows: Rows, number: int) -> None:
+    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+    axes.plot(
+        [r["x"] for r in rows], [r["value"] for r in rows], color=colour, marker=marker, markersize=4, linewidth=1.3,
+        label=_legend(name),
+    )  # fmt: skip
+    known = [r for r in rows if r["lower"] is not None]
+    if known:
+        across, lower, upper = ([float(r[key]) for r in known] for key in ("x", "lower", "upper"))
+        axes.fill_between(across, lower, upper, color=colour, alpha=0.12, linewidth=0.0)
+    for key in ("low", "high"):
+        some = [r for r in rows if r.get(key) is not None]
+        axes.plot([r["x"] for r in some], [r[key] for r in some], color=colour, linestyle=":", linewidth=0.9)
+
+
 def _new(width: float, height: float) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 

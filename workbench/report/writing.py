@@ -27,6 +27,7 @@ KINDS = {
     ".pdf": "one figure",
     ".png": "one figure",
 }
+PICTURES = (".svg", ".pdf", ".png")
 #: Figure → what it shows.
 FIGURES = {
     "intervals": "ratings with their intervals",
@@ -69,7 +70,7 @@ def write(report: Report, out: Path, *, figure: str | None = None, force: bool =
     """
     check_out(out, force=force)
     kind = out.suffix.lower()
-    if kind in (".svg", ".pdf", ".png"):
+    if kind in PICTURES:
         section = _figure(report, figure)
         assert section.draw is not None
         _save(out, _drawn(section.draw(), kind[1:]))
@@ -80,6 +81,21 @@ def write(report: Report, out: Path, *, figure: str | None = None, force: bool =
     else:
         _save(out, made[kind](report).encode("utf-8", "replace"))
     return [section.title for section in report.sections]
+
+
+def check_figure(out: Path, *, force: bool) -> None:
+    """Raises BadInput: no ending of a picture, a file that exists, or no such folder."""
+    if out.suffix.lower() not in PICTURES:
+        raise BadInput(
+            "the file's ending must say what picture to write", file=str(out), hint=f"endings: {', '.join(PICTURES)}"
+        )
+    check_out(out, force=force)
+
+
+def write_figure(figure: Figure, out: Path, *, force: bool = False) -> None:
+    """One figure as a file of its own. Raises BadInput: see ``check_figure``, or the file cannot be written."""
+    check_figure(out, force=force)
+    _save(out, _drawn(figure, out.suffix.lower()[1:]))
 
 
 def _figure(report: Report, name: str | None) -> Section:

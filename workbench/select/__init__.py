@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.select.mad import Candidates, Pick, pick_least_similar
+from workbench.select.greedy import Pick, Rooms, pick_least_similar
+from workbench.select.pool import Candidates
 from workbench.select.rows import draw_control
 from workbench.select.spec import GOALS, METHODS, SelectSpec
 from workbench.select.stage import estimate_select, select
@@ -12,6 +13,7 @@ __all__ = [
     "METHODS",
     "Candidates",
     "Pick",
+    "Rooms",
     "SelectSpec",
     "draw_control",
     "estimate_select",

@@ -37,7 +37,7 @@ from workbench.select.design import (
     mean_deviation,
     sigmoid,
 )
-from workbench.select.rows import CONTROL_SEED, complete, draw_control
+from workbench.select.rows import CONTROL_SEED, check_name, complete, draw_control
 from workbench.select.spec import SelectSpec
 from workbench.store import Store
 from workbench.text import plural
@@ -164,7 +164,7 @@ def _pool(row: Row) -> Pool:
 
 
 def how_many(spec: SelectSpec, field: Field) -> int:
-    return spec.items or spec.top_k * len(field.pools)
+    return spec.items or spec.k * len(field.pools)
 
 
 def strengths(field: Field) -> Knowledge:
@@ -281,11 +281,16 @@ def _rows(
         for i, place in enumerate(drawn):
             rank = i * max(len(choices), len(drawn)) // len(drawn) + 1
             items.append({**_item(field, p, place), "method": "random", "arm": "control", "rank": rank, "score": 0.0})
-    options: dict[str, Any] = {
-        "name": spec.shown_name, "mode": spec.mode, "metric": spec.goal,
+    columns = {
+        "name": spec.shown_name, "method": spec.method, "mode": spec.mode, "metric": spec.goal,
         "metric_version": ",".join(sorted(spec.judges)) or None, "diversity": 0.0, "k": wanted,
     }  # fmt: skip
-    return complete(store, models, items, options, spec.control)
+    options: dict[str, Any] = {
+        "bench": spec.bench, "models": list(models), "all_models": not spec.models, "items": spec.items,
+        "top_k": spec.k, "control": spec.control, "overlap": spec.overlap,
+    }  # fmt: skip
+    check_name(store, columns, options)
+    return complete(store, models, items, columns, options)
 
 
 def _item(field: Field, p: int, place: int) -> Row:

@@ -1,104 +1,61 @@
-"""Similarity of answers as the cosine of their text embeddings (MAD, formats-and-rules §2).
+"""Metric ``embedding``: the cosine of two texts' embeddings (MAD, formats-and-rules §2). And embeddings for others.
 
-The first turns of two models' answers to the same question are compared, for every two models, line breaks replaced by
-spaces. Embeddings are kept on disk (see ``cache``): a model added later costs only its own answers' embeddings, and
-answers that a paid encoder has seen are never sent again.
+Embeddings of answers are kept in half precision (see ``cache``): a model added later costs only its own answers'
+embeddings, and answers that a paid encoder has seen are never sent again. An endpoint can change behind its name, so
+each run that embeds sends one known text along, and stops if its vector is not what it was.
 """
 
 from __future__ import annotations
 
-import asyncio
-from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import Any, Literal
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from workbench.claims import claim
-from workbench.engines.protocol import Embedder
+from workbench.engines.protocol import Embedder, Result
 from workbench.engines.registry import BUILTIN_EMBEDDERS, open_embedder
-from workbench.errors import EngineError, Unknown
-from workbench.progress import Estimate, Progress, Silent, StageReport
-from workbench.records import Model, Row, utcnow
-from workbench.scope import CHARS_PER_TOKEN, NO_LIMIT, answering_models, check_questions, price
-from workbench.similarity.cache import EmbeddingCache, Vectors, unit
+from workbench.engines.workplace import here
+from workbench.errors import BadInput, EngineError, Incomplete, Unknown
+from workbench.progress import Progress
+from workbench.records import Model
+from workbench.similarity.cache import EmbeddingCache, Vectors, text_key
+from workbench.similarity.cosine import check_device, pair_cosines
+from workbench.similarity.metrics import Footprint, Places, Scores
 from workbench.store import Store
-from workbench.text import plural
+from workbench.text import one_line
 
 METRIC = "embedding"
 #: Texts handed to the encoder between two looks at whether to stop; what is kept when it fails.
 TEXTS = 256
-#: Pairs compared and saved at a time.
-PAIRS = 4_000
-
-
-@dataclass(frozen=True, slots=True)
-class SimilaritySpec:
-    """Which models' answers are compared, and by which encoder. Without ``models``, all that have answers."""
-
-    metric: Literal["embedding"] = "embedding"
-    embedder: str = "hashing"
-    models: tuple[str, ...] = ()
-    bench: str | None = None
-    limit: int | None = None
-
-
-@dataclass(slots=True)
-class Missing:
-    """Pairs without a similarity: numbers of answers, and each answer's id and embedding key."""
-
-    first: array[int]
-    second: array[int]
-    questions: list[str]
-    responses: list[str]
-    keys: list[bytes]
-    chars: list[int]
-    pairs_in_scope: int
-
-
-def similarity(
-    store: Store, spec: SimilaritySpec, progress: Progress | None = None, job_id: str | None = None
-) -> StageReport:
-    """Compare every two models' answers that have not been compared by this encoder.
-
-    Raises:
-        Unknown, BadInput: a model, bench, metric or encoder there is not; fewer than two models with answers.
-        BadInput: another job is comparing by the same encoder.
-        EngineError: the encoder cannot be used; what it gave so far is kept.
-        StoreError: similarities or embeddings could not be saved.
-    """
-    progress = progress or Silent()
-    models, encoder = _check(store, spec)
-    what = f"similarities by '{spec.embedder}' are being made"
-    with claim(store, "similarity", spec.embedder, what=what, job_id=job_id):
-        return asyncio.run(_similarity(store, spec, models, encoder, progress))
-
-
-def estimate_similarity(store: Store, spec: SimilaritySpec) -> Estimate:
-    """Pairs to compare, and the texts that have to be embedded for it (``requests``; none for a local encoder).
-
-    Raises:
-        Unknown, BadInput: as ``similarity``.
-    """
-    models, encoder = _check(store, spec)
-    return asyncio.run(_estimate(store, spec, models, encoder))
+#: Taken for the length of vectors that nobody has seen yet.
+USUAL_DIMENSIONS = 1536
+#: Sent along to see that an endpoint's encoder is still the same one, and how alike its vectors must be: endpoints
+#: differ from call to call by about 1e-4.
+PROBE = "The workbench sends this sentence to see whether an encoder is still the same one."
+SAME = 0.999
 
 
 def named_embedder(store: Store, name: str) -> Model:
-    """An encoder by name. Raises Unknown when none is built in or in the store."""
+    """An encoder by name, or by the folder of a sentence-transformers model.
+
+    Raises:
+        Unknown: none is built in or in the store, and there is no such folder.
+    """
     from workbench.models import known_models
 
     known = {**known_models(store), **BUILTIN_EMBEDDERS}
-    if name not in known:
-        raise Unknown("embedder", name, known)
-    return known[name]
+    if name in known:
+        return known[name]
+    if "/" in name and Path(name).expanduser().is_dir():
+        return Model(name, "sentence-transformers", str(Path(name).expanduser().absolute()))
+    raise Unknown("embedder", name, known, hint="or name the folder of a sentence-transformers model, with a / in it")
 
 
-def embedding_cache(store: Store, embedder: Embedder) -> EmbeddingCache:
-    return EmbeddingCache(store.files / "embeddings", embedder.version)
+def embedding_cache(store: Store, embedder: Embedder, *, half: bool = False) -> EmbeddingCache:
+    """The stored vectors of this encoder: of instructions, exact; with ``half``, of answers."""
+    return EmbeddingCache(store.files / "embeddings", embedder.version, half=half)
 
 
 async def embed_missing(
@@ -111,7 +68,7 @@ async def embed_missing(
 ) -> bool:
     """Embed what the cache lacks. ``wanted`` names a source for each key; ``texts_of`` reads the texts of sources.
 
-    Returns whether all is there; False when somebody asked to stop.
+    Returns whether all is there; False when somebody asked to stop. Raises EngineError as ``vectors_of``.
     """
     lacking = [(key, source) for key, source in wanted.items() if key not in cache]
     if not lacking:
@@ -122,132 +79,152 @@ async def embed_missing(
         if progress.cancelled:
             return False
         texts = texts_of([source for _, source in some])
-        vectors = await embedder.embed([texts[source] for _, source in some])
-        if len(vectors) != len(some):
-            raise EngineError(f"encoder {embedder.version} gave {len(vectors)} vectors for {len(some)} texts")
-        cache.append([key for key, _ in some], vectors)
+        cache.append([key for key, _ in some], await vectors_of(embedder, [texts[source] for _, source in some], cache))
         progress.advance(len(some))
     return True
 
 
-def cosines(vectors: Vectors, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Cosine of rows ``first[i]`` and ``second[i]``, from −1 to 1; 0 where a vector is all zeros."""
-    used, inverse = np.unique(np.concatenate([first, second]), return_inverse=True)
-    units = unit(np.asarray(vectors[used]))
-    a, b = units[inverse[: len(first)]], units[inverse[len(first) :]]
-    found: npt.NDArray[np.float64] = np.einsum("ij,ij->i", a, b, dtype=np.float64)
-    return np.clip(found, -1.0, 1.0)
+async def vectors_of(embedder: Embedder, texts: Sequence[str], cache: EmbeddingCache) -> npt.NDArray[np.float32]:
+    """One vector of finite numbers a text, as long as those the cache holds.
+
+    Raises:
+        EngineError: the encoder cannot be used, gave no number for a text (says which), or gives vectors of another
+            length than before.
+    """
+    found = await embedder.embed(texts)
+    if len(found) != len(texts):
+        raise EngineError(f"encoder {embedder.version} gave {len(found)} vectors for {len(texts)} texts")
+    lengths = {len(vector) for vector in found}
+    before = cache.dimensions
+    if len(lengths) > 1 or (before is not None and lengths - {before}):
+        now = " and ".join(map(str, sorted(lengths)))
+        raise EngineError(
+            f"encoder {embedder.version} gives vectors of {now} numbers"
+            + (f"; those it gave before ({len(cache):,} texts) have {before}" if before is not None else ""),
+            hint="another model answers there now, or other settings apply: tell the two apart with "
+            "workbench models add NAME --replace … --revision TEXT",
+        )
+    vectors = np.asarray(found, np.float32)
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        bad = texts[int(np.argmin(finite))]
+        raise EngineError(
+            f"encoder {embedder.version} gave no finite numbers for {np.sum(~finite)} of {len(texts)} texts, "
+            f"such as: {one_line(bad, 60)}",
+            hint="what it could embed in earlier batches is kept; use another encoder, or leave that answer out",
+        )
+    return vectors
 
 
-# -- the stage -------------------------------------------------------------------------------------
+class EmbeddingScorer:
+    """``Scorer`` by the cosine of embeddings, kept in half precision on disk."""
 
+    names = (METRIC,)
+    raw_texts = False
 
-def _check(store: Store, spec: SimilaritySpec) -> tuple[tuple[str, ...], Model]:
-    if spec.metric != METRIC:
-        raise Unknown("metric", spec.metric, [METRIC])
-    encoder = named_embedder(store, spec.embedder)
-    check_questions(store, spec.bench, limit=spec.limit)
-    return answering_models(store, spec.models, spec.bench), encoder
+    def __init__(self, store: Store, model: Model, device: str = "auto") -> None:
+        self._model = model
+        self._embedder = open_embedder(model, device=device)
+        self._cache = embedding_cache(store, self._embedder, half=True)
+        self._exact = embedding_cache(store, self._embedder)
+        # Sending vectors to a GPU takes longer than multiplying them here: only if it is asked for by name.
+        self._device = "cpu" if device == "auto" else device
+        self._probed = model.engine != "api"
+        #: Prompt tokens and dollars of this run, as far as the endpoint told them.
+        self.tokens = 0
+        self.cost: float | None = None
+        if model.engine == "api" and here().spending is not None and model.params.get("price_in") is None:
+            raise BadInput(
+                f"a limit on cost needs the price of '{model.model_id}'",
+                field="max_cost",
+                hint=f"workbench models add {model.model_id} --replace … --price-in DOLLARS (a million tokens)",
+            )
 
+    @property
+    def version(self) -> str:
+        return self._embedder.version
 
-def _missing(store: Store, spec: SimilaritySpec, models: tuple[str, ...], version: str) -> Missing:
-    scope: dict[str, Any] = {
-        "bench": spec.bench, "models": list(models), "limit": NO_LIMIT if spec.limit is None else spec.limit,
-    }  # fmt: skip
-    found = Missing(array("q"), array("q"), [], [], [], [], 0)
-    place: dict[str, int] = {}
-    question, there = None, 0
-    for row in store.stream("similarity_answers", **scope):
-        there = there + 1 if row["question_id"] == question else 1
-        question = row["question_id"]
-        found.pairs_in_scope += there - 1
-        place[row["response_id"]] = len(found.responses)
-        found.responses.append(row["response_id"])
-        found.keys.append(bytes.fromhex(row["key"]))
-        found.chars.append(row["chars"])
-    for row in store.stream("similarity_missing", **scope, metric=METRIC, metric_version=version):
-        if row["response_a"] in place and row["response_b"] in place:  # an answer may have been replaced meanwhile
-            found.first.append(place[row["response_a"]])
-            found.second.append(place[row["response_b"]])
-            found.questions.append(row["question_id"])
-    return found
+    @property
+    def batch(self) -> int:
+        return TEXTS
 
+    def lacking(self, keys: Sequence[bytes]) -> list[bytes]:
+        return [key for key in dict.fromkeys(keys) if key not in self._cache and key not in self._exact]
 
-def _sources(missing: Missing) -> dict[bytes, str]:
-    """For each key that is needed, an answer with that text."""
-    used = sorted({*missing.first, *missing.second})
-    return {missing.keys[i]: missing.responses[i] for i in used}
+    async def encode(self, texts: Mapping[bytes, str]) -> None:
+        probe = {} if self._probed else {text_key(PROBE): PROBE}
+        sent = {**probe, **texts}
+        with_room = self._reserve(list(sent.values()))
+        vectors = await vectors_of(self._embedder, list(sent.values()), self._cache)
+        self._settle(with_room)
+        if probe:
+            self._check_probe(vectors[0])
+        self._cache.append(list(sent), vectors)
 
+    def score(self, keys: Sequence[bytes], first: Places, second: Places) -> Mapping[str, Scores]:
+        check_device(self._device)
+        self._cache.adopt(self._exact, keys)
+        rows = self._cache.rows(keys)
+        return {METRIC: pair_cosines(self._cache.matrix(), rows, first, second, self._device)}
 
-async def _similarity(
-    store: Store, spec: SimilaritySpec, models: tuple[str, ...], encoder: Model, progress: Progress
-) -> StageReport:
-    embedder = open_embedder(encoder)
-    try:
-        missing = _missing(store, spec, models, embedder.version)
-        cache = embedding_cache(store, embedder)
-        sources = _sources(missing)
-        new = sum(key not in cache for key in sources)
+    def forget(self) -> None:
+        pass
 
-        def texts_of(ids: Sequence[str]) -> dict[str, str]:
-            return {r["response_id"]: r["text"] for r in store.query("similarity_texts", ids=list(ids))}
+    def footprint(self, chars: int) -> Footprint:
+        d = self._cache.dimensions or self._exact.dimensions or USUAL_DIMENSIONS
+        return Footprint(2 * d + 20, 6 * d + 512)
 
-        complete = await embed_missing(embedder, cache, sources, texts_of, progress, "embed")
-        version = embedder.version
-    finally:
-        await embedder.close()
-    total = len(missing.first)
-    progress.start("similarity", total)
-    done = _compare(store, cache, missing, version, progress) if complete else 0
-    note = f"embedded {plural(new, 'text')}; {len(sources) - new:,} were embedded before" if complete else ""
-    return StageReport(
-        "similarity", total, done, already=missing.pairs_in_scope - total, states={"ok": done} if done else {},
-        cancelled=done < total, notes=(note,) if note and total else (),
-    )  # fmt: skip
+    def remarks(self, keys: Sequence[bytes]) -> list[str]:
+        """What is worth saying about the vectors of these texts."""
+        rows = self._cache.rows(list(dict.fromkeys(keys)))
+        matrix = self._cache.matrix()
+        blank = sum(
+            int((~np.asarray(matrix[rows[start : start + 4096]]).view(np.int16).any(axis=1)).sum())
+            for start in range(0, len(rows), 4096)
+        )
+        return [f"{blank:,} texts have a vector of zeros: like nothing, similarity 0"] if blank else []
 
+    async def close(self) -> None:
+        await self._embedder.close()
 
-def _compare(store: Store, cache: EmbeddingCache, missing: Missing, version: str, progress: Progress) -> int:
-    """Compute and save the cosines of all missing pairs. Returns how many; fewer when somebody asked to stop."""
-    matrix = cache.matrix()
-    place = np.fromiter((cache.row(key) for key in missing.keys), np.int64, len(missing.keys))
-    first, second = np.asarray(missing.first, np.int64), np.asarray(missing.second, np.int64)
-    done = 0
-    for start in range(0, len(first), PAIRS):
-        if progress.cancelled:
-            break
-        a, b = first[start : start + PAIRS], second[start : start + PAIRS]
-        scores = cosines(matrix, place[a], place[b]).tolist()
-        store.insert("similarities", _rows(missing, start, a.tolist(), b.tolist(), scores, version))
-        done += len(a)
-        progress.advance(len(a))
-    return done
+    # -- an encoder's name is no promise -------------------------------------------------------------
 
+    def _check_probe(self, vector: npt.NDArray[np.float32]) -> None:
+        self._probed = True
+        key = text_key(PROBE)
+        if key not in self._cache:
+            return
+        before: Vectors = self._cache.unit_vectors([key])[0]
+        length = float(np.linalg.norm(vector.astype(np.float64)))
+        cosine = float(before @ vector) / length if length else 0.0
+        if cosine < SAME:
+            raise EngineError(
+                f"encoder {self.version} gives other vectors than before (cosine {cosine:.4f} for the same text): "
+                "its similarities would be mixed with those of another encoder",
+                hint="tell the two apart with workbench models add "
+                f"{self._model.model_id} --replace … --revision TEXT, and compare again",
+            )
 
-def _rows(
-    missing: Missing, start: int, first: list[int], second: list[int], scores: list[float], version: str
-) -> Iterator[Row]:
-    now = utcnow().isoformat()
-    ids = missing.responses
-    for i, (a, b, score) in enumerate(zip(first, second, scores, strict=True)):
-        yield {
-            "question_id": missing.questions[start + i], "response_a": ids[a], "response_b": ids[b],
-            "metric": METRIC, "metric_version": version, "score": score, "created_at": now,
-        }  # fmt: skip
+    def _reserve(self, texts: Sequence[str]) -> str | None:
+        spending = here().spending
+        if spending is None or self._model.engine != "api":
+            return None
+        # No token of a byte-level vocabulary is shorter than a byte.
+        most = sum(len(text.encode("utf-8", "replace")) for text in texts) * float(self._model.params["price_in"]) / 1e6
+        key = f"embed {self.tokens}"
+        if not spending.reserve(key, most):
+            hint = "what came back is stored; run the same again with another --max-cost to go on"
+            raise Incomplete(spending.message(), hint=hint)
+        return key
 
-
-async def _estimate(store: Store, spec: SimilaritySpec, models: tuple[str, ...], encoder: Model) -> Estimate:
-    embedder = open_embedder(encoder)
-    try:
-        missing = _missing(store, spec, models, embedder.version)
-        cache = embedding_cache(store, embedder)
-    finally:
-        await embedder.close()
-    chars = {missing.keys[i]: missing.chars[i] for i in {*missing.first, *missing.second}}
-    lacking = [n for key, n in chars.items() if key not in cache]
-    total = len(missing.first)
-    already = missing.pairs_in_scope - total
-    if spec.embedder in BUILTIN_EMBEDDERS:
-        return Estimate("similarity", total, 0, already)
-    tokens = sum(lacking) // CHARS_PER_TOKEN
-    cost = price({**encoder.params, "price_out": 0.0}, tokens, 0)
-    return Estimate("similarity", total, len(lacking), already, tokens, 0, cost)
+    def _settle(self, key: str | None) -> None:
+        """Count what the last batch cost, as the endpoint says; where it does not, the most it can have been."""
+        total = int(getattr(self._embedder, "prompt_tokens", 0))
+        new, self.tokens = total - self.tokens, total
+        price = self._model.params.get("price_in") if self._model.engine == "api" else None
+        cost = new * float(price) / 1e6 if price is not None and new else None
+        if cost is not None:
+            self.cost = (self.cost or 0.0) + cost
+        spending = here().spending
+        if key is not None and spending is not None:
+            spending.settle(Result(key, "ok", cost=cost))
