@@ -65,6 +65,7 @@ def test_every_action_can_be_run() -> None:
         "sql": "sql.SqlScreen",
         "select": "selections.SelectScreen",
         "item": "selection_item.ItemScreen",
+        "doctor": "doctor.DoctorScreen",
         "everywhere": "app.WorkbenchApp",
     }
     for action in ACTIONS:
@@ -322,7 +323,7 @@ async def test_a_form_validates_estimates_and_launches(store: Store, monkeypatch
     async with running(store.path, LARGE, start="jobs") as pilot:
         await until(pilot, lambda: shows(pilot, "No job has run"))
         await pilot.press("n", "s")
-        await until(pilot, lambda: shows(pilot, "Embedder") and shows(pilot, MODELS[0]))
+        await until(pilot, lambda: shows(pilot, "Metric") and shows(pilot, MODELS[0]))
         pilot.app.screen.query_one("#limit").value = "three"
         await pilot.press("f9")
         await until(pilot, lambda: shows(pilot, "must be a whole number"))
@@ -337,14 +338,15 @@ async def test_a_form_validates_estimates_and_launches(store: Store, monkeypatch
         await pilot.press("y")
         await until(pilot, lambda: shows(pilot, "Job dddd4444 runs in the background"))
     ((kind, spec),) = launched
-    assert (kind, spec["bench"], spec["limit"], spec["embedder"]) == ("similarity", "bench", 3, "hashing")
+    assert (kind, spec["bench"], spec["limit"]) == ("similarity", "bench", 3)
+    assert (spec["metric"], spec["embedder"]) == ("embedding", None)
 
 
 async def test_jobs_launched_here_run_to_their_end(store: Store) -> None:
     fill(store, questions=6, selected=False, text=lambda q, m, t: f"{m} {q} says: " + f"word{q} {m} " * 30)
     async with running(store.path, LARGE, start="jobs") as pilot:
         await until(pilot, lambda: shows(pilot, "No job has run"))
-        for letter, kind, sign in (("s", "similarity", "Embedder"), ("e", "select", "Top k")):
+        for letter, kind, sign in (("s", "similarity", "Metric"), ("e", "select", "Top k")):
             await pilot.press("n", letter)
             await until(pilot, lambda s=sign: shows(pilot, s) and shows(pilot, MODELS[0]))
             await pilot.press("f9")
