@@ -42,6 +42,7 @@ DESTINATIONS = (
     ("agreement", "Agreement", "f6"),
     ("sql", "SQL", "f7"),
     ("select", "Select", "f8"),
+    ("doctor", "Doctor", "ctrl+g"),
 )
 
 ACTIONS: tuple[Action, ...] = (
@@ -152,6 +153,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("item.top", "To the beginning", "g,home", "item", "scroll_to_edge(-1)"),
     Action("item.end", "To the end", "G,end", "item", "scroll_to_edge(1)"),
     Action("item.back", "Back to the list", "escape", "item", "back", "back"),
+    # -- doctor
+    Action("doctor.part", "GPUs or findings", "tab", "doctor", "part", "GPUs"),
+    Action("doctor.probe", "Ask every endpoint whether it is there", "p", "doctor", "probe", "ask endpoints"),
+    Action("doctor.refresh", "Look at everything again", "ctrl+r", "doctor", "refresh", "again"),
     # -- sql
     Action("sql.run", "Run the statement", "ctrl+r,f9", "sql", "run", "run", True),
     Action("sql.clear", "Empty the editor", "ctrl+n", "sql", "clear", "clear", True),

@@ -33,6 +33,7 @@ _SCREENS = {
     "agreement": ("screens.agreement", "AgreementScreen"),
     "sql": ("screens.sql", "SqlScreen"),
     "select": ("screens.selections", "SelectScreen"),
+    "doctor": ("screens.doctor", "DoctorScreen"),
 }
 
 

@@ -36,7 +36,7 @@ class HelpScreen(ModalScreen[None]):
         groups = [(self._where.capitalize() if self._where != "sql" else "SQL", actions_of(self._where))]
         if self._where in ("jobs", "leaderboard", "agreement", "sql", "select"):
             groups.append(("Tables", actions_of("table")))
-        if self._where == "log":
+        if self._where in ("log", "doctor"):
             groups.append(("Scrolling", actions_of("scroll")))
         groups.append(("Everywhere", actions_of("everywhere")))
         with VerticalScroll(classes="dialog", id="help"):
@@ -67,12 +67,17 @@ class DestinationScreen(ModalScreen[str | None]):
     """
     LETTERS: ClassVar[dict[str, str]] = {
         "h": "home", "j": "jobs", "a": "annotate", "l": "leaderboard", "g": "agreement", "s": "sql", "e": "select",
+        "d": "doctor",
     }  # fmt: skip
 
     def compose(self) -> ComposeResult:
         titles = {mode: title for mode, title, _ in DESTINATIONS}
         parts: list[tuple[str, str]] = [("Go to  ", "")]
-        for letter, mode in self.LETTERS.items():
+        # Two lines where one does not hold them all (and the blanks around).
+        whole = sum(len(titles[mode]) + 4 for mode in self.LETTERS.values()) + 7
+        half = len(self.LETTERS) // 2 if whole > self.app.size.width else -1
+        for i, (letter, mode) in enumerate(self.LETTERS.items()):
+            parts += [("\n       ", "")] if i == half else []
             parts += [(letter, "bold $primary"), (f" {titles[mode]}  ", "")]
         yield Static(Content.assemble(*parts).rstrip())
 

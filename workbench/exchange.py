@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from workbench.batches import Saver
-from workbench.engines.protocol import Engine, Request, Result
+from workbench.engines.protocol import Engine, Request, Result, Telling
 from workbench.engines.spending import Spending, most_cost, prices
 from workbench.engines.workplace import Workplace, at_work, here
 from workbench.errors import Incomplete
@@ -120,6 +120,8 @@ async def exchange(
         saver.check()  # here too: when nothing is in flight, no result comes to check after
         return saver.stuck
 
+    if isinstance(engine, Telling):
+        engine.tell(progress)
     feed = Feed(fresh, lambda: progress.cancelled, hold, _afford(engine, spending))
     results = engine.complete(feed)
     try:

@@ -23,8 +23,9 @@ from workbench.claims import claim
 from workbench.engines import event_loop
 from workbench.engines.batch import check_batch, open_batch_engine, scope_of
 from workbench.engines.pricing import batch_prices
-from workbench.engines.protocol import Engine, Keeping, Message, Request, Result, Sampling
+from workbench.engines.protocol import Described, Engine, Keeping, Message, Request, Result, Sampling
 from workbench.engines.registry import open_engine, params_hash
+from workbench.engines.side_by_side import Beside, patience, side_by_side
 from workbench.engines.spending import prices
 from workbench.errors import BadInput, EngineError
 from workbench.exchange import Tally, exchange, working
@@ -76,7 +77,8 @@ class GenerateSpec:
 def generate(
     store: Store, spec: GenerateSpec, progress: Progress | None = None, job_id: str | None = None
 ) -> StageReport:
-    """Ask every model what it has not answered yet, one model after another.
+    """Ask every model what it has not answered yet, one model after another; those that vLLM serves side by side, as
+    far as there are GPUs.
 
     A model that cannot be asked at all does not keep the others from being asked.
 
@@ -102,11 +104,12 @@ def generate(
         tally.total = sum(map(len, todo.values()))
         tally.already = wanted - tally.total
         progress.start("generate", tally.total)
-        if spec.batch:
-            asked = [model for model in models if todo[model.model_id]]
-            failures += _answer_in_batches(store, asked, spec, todo, tally, progress, job_id)
-        for model in models if not spec.batch else ():
-            if todo[model.model_id] and not progress.cancelled:
+        asked = [model for model in models if todo[model.model_id]]
+        beside = Beside(tuple(asked), len(asked)) if spec.batch else side_by_side(asked)
+        if beside.models:
+            failures += _answer_together(store, beside, spec, todo, tally, progress, job_id)
+        for model in asked:
+            if model not in beside.models and not progress.cancelled:
                 store.insert("models", [model.row()])
                 try:
                     _answer(store, model, spec, todo[model.model_id], tally, progress, job_id)
@@ -251,10 +254,7 @@ def _answer(
     progress: Progress,
     job_id: str | None,
 ) -> None:
-    asked = model
-    if spec.concurrency is not None:
-        # How many at once does not shape an answer: it is no part of params_hash.
-        asked = dataclasses.replace(model, params={**model.params, "concurrency": spec.concurrency})
+    asked = _asked(model, spec)
     progress.say(f"{model.model_id}: {len(todo):,} to answer")
     with Saver(store, progress) as saver:
         engine = open_engine(asked)
@@ -262,25 +262,42 @@ def _answer(
     store.write("generate_forget_partial")
 
 
-def _answer_in_batches(
-    store: Store, models: Sequence[Model], spec: GenerateSpec, todo: Mapping[str, list[Row]], tally: Tally,
-    progress: Progress, job_id: str | None,
-) -> list[EngineError]:  # fmt: skip
-    """All models at once: their batches wait in their endpoints' queues, not for one another. Returns what kept models
-    from being asked."""
+def _asked(model: Model, spec: GenerateSpec) -> Model:
+    """The model as this run asks it. How many at once does not shape an answer: it is no part of params_hash."""
+    if spec.concurrency is None:
+        return model
+    return dataclasses.replace(model, params={**model.params, "concurrency": spec.concurrency})
 
-    async def one(model: Model, saver: Saver) -> None:
+
+def _answer_together(
+    store: Store, beside: Beside, spec: GenerateSpec, todo: Mapping[str, list[Row]], tally: Tally, progress: Progress,
+    job_id: str | None,
+) -> list[EngineError]:  # fmt: skip
+    """Several models side by side: batches wait in their endpoints' queues, not for one another, and servers run on
+    GPUs of their own. Returns what kept models from being asked."""
+    models = beside.models
+
+    def opened(model: Model) -> Engine:
+        if not spec.batch:
+            return open_engine(_asked(model, spec))
         scope = scope_of("generate", spec, model.model_id)
-        engine = open_batch_engine(model, progress, wait=spec.wait, job_id=job_id, scope=scope)
-        rows = todo[model.model_id]
-        await _converse(engine, model, rows, _answered(store, model), tally, progress, saver, job_id)
+        return open_batch_engine(model, progress, wait=spec.wait, job_id=job_id, scope=scope)
+
+    async def one(model: Model, saver: Saver, places: asyncio.Semaphore) -> None:
+        async with places:
+            if progress.cancelled:
+                return
+            progress.say(f"{model.model_id}: {len(todo[model.model_id]):,} to answer")
+            rows = todo[model.model_id]
+            await _converse(opened(model), model, rows, _answered(store, model), tally, progress, saver, job_id)
 
     async def every_one(saver: Saver) -> list[BaseException | None]:
-        return await asyncio.gather(*(one(model, saver) for model in models), return_exceptions=True)
+        places = asyncio.Semaphore(beside.at_once)
+        with patience():
+            return await asyncio.gather(*(one(model, saver, places) for model in models), return_exceptions=True)
 
     for model in models:
         store.insert("models", [model.row()])
-        progress.say(f"{model.model_id}: {len(todo[model.model_id]):,} to answer")
     with Saver(store, progress) as saver:
         ended = event_loop.run(every_one(saver))
     store.write("generate_forget_partial")
@@ -394,6 +411,7 @@ def _response(talk: Conversation, model: Model, engine: Engine, digest: str, job
         params={
             "engine": model.engine, "version": engine.version, "system_prompt": talk.system_prompt,
             "sampling": {k: v for k, v in dataclasses.asdict(talk.sampling).items() if v not in (None, ())},
+            **({"served_by": dict(engine.provenance)} if isinstance(engine, Described) else {}),
         },
         error=error, job_id=job_id,
     )  # fmt: skip

@@ -35,7 +35,7 @@ class PlanModel(Part):
     """A model to answer or judge. A name alone means one that is built in or in the store. A jury only judges."""
 
     name: Annotated[str, Field(min_length=1)]
-    engine: Literal["api", "bundled", "jury", "sentence-transformers"] | None = None
+    engine: Literal["api", "bundled", "vllm-server", "vllm", "jury", "sentence-transformers"] | None = None
     base_url: str | None = None
     model: str | None = None
     path: str | None = None
@@ -65,6 +65,22 @@ class PlanModel(Part):
     logprobs: bool | None = None
     revision: str | None = None
     context: Annotated[int, Field(gt=0)] | None = None
+    served_name: str | None = None
+    tensor_parallel: Annotated[int, Field(gt=0)] | None = None
+    pipeline_parallel: Annotated[int, Field(gt=0)] | None = None
+    data_parallel: Annotated[int, Field(gt=0)] | None = None
+    dtype: str | None = None
+    quantization: str | None = None
+    max_model_len: Annotated[int, Field(gt=0)] | None = None
+    chat_template: str | None = None
+    lora_path: str | None = None
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1, strict=False)] | None = None
+    trust_remote_code: bool | None = None
+    gpus: str | None = None
+    port: Annotated[int, Field(gt=0, le=65535)] | None = None
+    vllm_args: list[str] | None = None
+    vllm_python: str | None = None
+    startup_timeout_s: Annotated[float, Field(gt=0, strict=False)] | None = None
     members: list[str] | None = None
     rule: Literal["majority", "mean", "weighted", "cascade"] | None = None
     weights: dict[str, Annotated[float, Field(gt=0, strict=False)]] | None = None
@@ -231,12 +247,7 @@ def read_plan(path: Path) -> Plan:
     check(plan, path, text)
     folder = path.absolute().parent
     files = [str(folder / Path(f).expanduser()) for f in plan.questions.import_]
-    models = [
-        m.model_copy(update={"path": str(folder / Path(m.path).expanduser())})
-        if isinstance(m, PlanModel) and m.path
-        else m
-        for m in plan.models
-    ]
+    models = [beside_plan(m, folder) if isinstance(m, PlanModel) else m for m in plan.models]
     questions = plan.questions.model_copy(update={"import_": files})
     judges = [judge.model_copy(update={"protocol": absolute(judge.protocol, folder)}) for judge in plan.judges]
     evolve = plan.evolve
@@ -248,6 +259,14 @@ def read_plan(path: Path) -> Plan:
     return plan.model_copy(
         update={"questions": questions, "models": models, "evolve": evolve, "judges": judges, "similarity": compared}
     )
+
+
+def beside_plan(model: PlanModel, folder: Path) -> PlanModel:
+    """The model with its files named from the plan's folder on."""
+    names = {"path": model.path, "chat_template": model.chat_template, "lora_path": model.lora_path}
+    if model.vllm_python and "/" in model.vllm_python:
+        names["vllm_python"] = model.vllm_python
+    return model.model_copy(update={k: str(folder / Path(v).expanduser()) for k, v in names.items() if v})
 
 
 def check(plan: Plan, path: Path, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.cells import cell_len
 from textual.app import RenderResult
@@ -15,6 +15,9 @@ from textual.widgets import Static
 from screens.actions import BY_ID, DESTINATIONS, actions_of, key_name, keys_of
 from screens.widgets.pages import steady
 from workbench.text import one_line
+
+#: Titles on 80 columns, where the whole ones do not fit.
+NARROW = {"agreement": "Agree"}
 
 
 class TopBar(Widget):
@@ -30,12 +33,18 @@ class TopBar(Widget):
         self.keymap = keymap
 
     def render(self) -> RenderResult:
+        wide = self._bar(DESTINATIONS, " ")
+        if wide.cell_length - 1 <= self.size.width:
+            return wide
+        return self._bar([(mode, NARROW.get(mode, title), key) for mode, title, key in DESTINATIONS], "")
+
+    def _bar(self, destinations: Iterable[tuple[str, str, str]], between: str) -> Content:
         parts: list[tuple[str, str]] = [(" ", "")]
-        for mode, title, _ in DESTINATIONS:
+        for mode, title, _ in destinations:
             key = key_name(keys_of(BY_ID[f"go.{mode}"], self.keymap)[0])
             here = mode == self.current
             parts += [(key, "$quiet"), (f" {title} ", "bold reverse") if here else (f" {title} ", "$foreground")]
-            parts.append((" ", ""))
+            parts += [(between, "")] if between else []
         return Content.assemble(*parts)
 
 

@@ -47,7 +47,7 @@ def test_a_full_model_is_valid() -> None:
     ("model", "match"),
     [
         (Model("m", "apu", URL), "unknown engine 'apu' .*'api'"),
-        (Model("m", "vllm", URL), "unknown engine"),
+        (Model("m", "sglang", URL), "unknown engine"),
         (Model(" ", "api", URL), "name"),
         (api(None), "base_url"),
         (api("localhost:8000"), "not an http"),

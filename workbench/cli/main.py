@@ -15,6 +15,7 @@ from workbench.cli import (
     bias,
     compare_judges,
     data,
+    doctor,
     efficiency,
     evolving,
     leaderboard,
@@ -84,6 +85,7 @@ for group in (
     report,
     annotating,
     plans,
+    doctor,
 ):
     group.register(app)
 

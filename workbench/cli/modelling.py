@@ -27,21 +27,27 @@ def models_top(ctx: typer.Context, as_json: Json = False) -> None:
     "add",
     epilog="Examples: workbench models add llama --engine api --base-url http://localhost:8000/v1 "
     "--model meta-llama/Llama-3.1-8B-Instruct; "
-    "workbench models add panel --engine jury --members a,b,c --rule majority",
+    "workbench models add panel --engine jury --members a,b,c --rule majority; "
+    "workbench models add mine --engine vllm-server --path ./checkpoint --tensor-parallel 2",
 )
 def models_add(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Name used everywhere in the workbench.")],
     engine: Annotated[
-        str, typer.Option("--engine", help="api (any OpenAI-compatible URL), bundled, jury, sentence-transformers.")
+        str,
+        typer.Option(
+            "--engine",
+            help="api (any OpenAI-compatible URL), bundled, vllm-server, vllm, jury, sentence-transformers.",
+        ),
     ] = "api",
     base_url: Annotated[str | None, typer.Option("--base-url", help="URL that ends in /v1.")] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="The endpoint's name of the model [default: NAME].")
+        str | None,
+        typer.Option("--model", help="The endpoint's name of the model [default: NAME]; for vLLM its hub id."),
     ] = None,
     path: Annotated[
         str | None,
-        typer.Option("--path", help="A GGUF file for bundled, an encoder's folder for sentence-transformers."),
+        typer.Option("--path", help="A GGUF file for bundled, a model's folder for vLLM and sentence-transformers."),
     ] = None,
     api_key_env: Annotated[
         str | None,
@@ -111,6 +117,39 @@ def models_add(
         str | None,
         typer.Option("--revision", help="Tells apart what an endpoint serves under one name at different times."),
     ] = None,
+    served_name: Annotated[str | None, typer.Option("--served-name", help="vLLM: the name it serves.")] = None,
+    tensor_parallel: Annotated[int | None, typer.Option("--tensor-parallel", min=1, help="vLLM: GPUs a layer.")] = None,
+    pipeline_parallel: Annotated[
+        int | None, typer.Option("--pipeline-parallel", min=1, help="vLLM: GPUs one after another.")
+    ] = None,
+    data_parallel: Annotated[int | None, typer.Option("--data-parallel", min=1, help="vLLM: copies.")] = None,
+    dtype: Annotated[str | None, typer.Option("--dtype", help="vLLM: auto, bfloat16, float16, float32.")] = None,
+    quantization: Annotated[str | None, typer.Option("--quantization", help="vLLM: awq, gptq, fp8, …")] = None,
+    max_model_len: Annotated[
+        int | None, typer.Option("--max-model-len", min=1, help="vLLM: tokens of prompt and answer together.")
+    ] = None,
+    chat_template: Annotated[str | None, typer.Option("--chat-template", help="vLLM: a Jinja file.")] = None,
+    lora_path: Annotated[
+        str | None, typer.Option("--lora-path", help="Engine vllm: the folder of a PEFT adapter.")
+    ] = None,
+    gpu_memory_utilization: Annotated[
+        float | None,
+        typer.Option("--gpu-memory-utilization", min=0.0, max=1.0, help="vLLM: share of a GPU's memory; 0.9."),
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="vLLM: run code that comes with the model.")
+    ] = False,
+    gpus: Annotated[str | None, typer.Option("--gpus", help="vLLM: auto, cpu, or GPUs as in 0,1.")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="vLLM: default any free one.")] = None,
+    vllm_args: Annotated[
+        str | None, typer.Option("--vllm-args", metavar='"--ARG VALUE …"', help="Passed on to vLLM's server.")
+    ] = None,
+    vllm_python: Annotated[
+        str | None, typer.Option("--vllm-python", help="The interpreter of the environment that has vLLM.")
+    ] = None,
+    startup_timeout: Annotated[
+        float | None, typer.Option("--startup-timeout", min=0.0, help="vLLM: seconds until it is ready; 1800.")
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Change the settings of a known model.")] = False,
 ) -> None:
     """Add a model, or a jury of models. The key itself is never stored: only the name of the variable that holds it."""
@@ -129,14 +168,37 @@ def models_add(
         "structured_output": structured or None, "context": window, "wrap": wrap,
         "members": names(members) if members is not None else None, "rule": rule, "weights": _weights(weights),
         "confidence": confidence, "escalate_on": names(escalate_on) if escalate_on is not None else None,
-        "revision": revision,
+        "revision": revision, "served_name": served_name, "tensor_parallel": tensor_parallel,
+        "pipeline_parallel": pipeline_parallel, "data_parallel": data_parallel, "dtype": dtype,
+        "quantization": quantization, "max_model_len": max_model_len, "chat_template": _absolute(chat_template),
+        "lora_path": _absolute(lora_path),
+        "gpu_memory_utilization": gpu_memory_utilization, "trust_remote_code": trust_remote_code or None, "gpus": gpus,
+        "port": port, "vllm_args": _words(vllm_args), "startup_timeout_s": startup_timeout,
+        "vllm_python": _absolute(vllm_python) if vllm_python and "/" in vllm_python else vllm_python,
     }  # fmt: skip
     given = {key: value for key, value in params.items() if value is not None}
-    if path is not None and engine == "sentence-transformers":
-        path = str(Path(path).expanduser().absolute())  # whoever uses it may stand in another folder
+    if path is not None and engine in ("sentence-transformers", "vllm-server", "vllm"):
+        path = _absolute(path)
     with context(ctx).open(create=True) as store:
         changed = save_model(store, Model(name, engine, base_url or path, given), replace=replace)
     note(f"model '{name}' {'added' if changed else 'was there already'}")
+
+
+def _absolute(path: str | None) -> str | None:
+    """Whoever uses it may stand in another folder."""
+    return str(Path(path).expanduser().absolute()) if path else None
+
+
+def _words(text: str | None) -> list[str] | None:
+    """Arguments as a shell would part them."""
+    import shlex
+
+    from workbench.errors import BadInput
+
+    try:
+        return shlex.split(text) if text is not None else None
+    except ValueError as error:
+        raise BadInput(f"cannot be parted into arguments: {error}", field="vllm_args") from None
 
 
 def _headers(given: list[str] | None) -> dict[str, str] | None:

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from workbench.progress import Progress
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -118,6 +120,26 @@ class Keeping(Protocol):
 
     def saved(self) -> None:
         """The stage has ended as it should, and everything handed out is stored."""
+        ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """An engine that can tell more of what serves it than ``version``: it stands on every response."""
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Such as the server's version, the model's revision or a hash of its files, that of the chat template, the
+        hardware. Complete once the first result has come."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An engine that may take long to begin."""
+
+    def tell(self, progress: Progress) -> None:
+        """Say there what goes on meanwhile, and begin nothing once the work was cancelled."""
         ...
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from workbench.engines.juries import is_jury
 from workbench.engines.protocol import Embedder, Engine
 from workbench.engines.settings import validate_model
+from workbench.engines.vllm_settings import VLLM_ENGINES, shaping_arguments, template_hash
 from workbench.errors import EngineError
 from workbench.records import Model, stable_id
 
@@ -14,6 +15,8 @@ __all__ = ["BUILTIN_EMBEDDERS", "BUILTIN_MODELS", "open_embedder", "open_engine"
 
 #: Params that shape a text. The others say how it is asked for, what it costs, or whether it fits at all.
 SHAPING = ("model", "system_prompt", "temperature", "top_p", "max_tokens", "seed", "stop", "extra_body", "wrap")
+#: The same of models that vLLM runs; of ``vllm_args`` only what shapes a text, of a chat template the text.
+VLLM_SHAPING = ("dtype", "quantization", "revision", "lora_path")
 
 
 def _smollm2(name: str, **params: Any) -> Model:
@@ -74,6 +77,14 @@ def open_engine(model: Model) -> Engine:
         from workbench.engines.bundled import BundledEngine
 
         return BundledEngine(model)
+    if model.engine == "vllm-server":
+        from workbench.engines.vllm_server.engine import VllmServerEngine
+
+        return VllmServerEngine(model)
+    if model.engine == "vllm":
+        from workbench.engines.vllm_offline.engine import VllmEngine
+
+        return VllmEngine(model)
     from workbench.engines.api import ApiEngine
 
     return ApiEngine(model)
@@ -99,6 +110,11 @@ def open_embedder(model: Model, *, device: str = "auto") -> Embedder:
         from workbench.engines.sentences import SentenceEmbedder
 
         return SentenceEmbedder(model, device=device)
+    if model.engine in VLLM_ENGINES:
+        raise EngineError(
+            f"'{model.model_id}' is a chat model that vLLM serves; it cannot embed texts",
+            hint="serve an encoder (vllm serve … --runner pooling) and add it as --engine api",
+        )
     if model.engine == "bundled":
         from workbench.engines.embeddings import BundledEmbedder
 
@@ -118,6 +134,10 @@ def params_hash(model: Model) -> str:
     params: dict[str, Any] = {key: _plain(model.params.get(key)) for key in SHAPING}
     if model.engine == "api":
         params["model"] = params["model"] or model.model_id
+    if model.engine in VLLM_ENGINES:
+        params |= {key: _plain(model.params.get(key)) for key in VLLM_SHAPING}
+        params["vllm_args"] = shaping_arguments(model.params.get("vllm_args") or ())
+        params["chat_template"] = template_hash(model.params.get("chat_template"))
     given = {key: value for key, value in params.items() if value is not None and value not in ("", [], {})}
     endpoint = model.endpoint.rstrip("/") if model.endpoint else None
     return stable_id("params", model.engine, endpoint, given)

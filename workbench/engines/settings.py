@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 from workbench.engines.access import VARIABLE
 from workbench.engines.juries import is_jury, jury_of
 from workbench.engines.transport import CLIENTS
+from workbench.engines.vllm_settings import VLLM_ENGINES, check_vllm, dtype_setting, gpus_setting
 from workbench.engines.wrapping import WRAPS
 from workbench.errors import BadInput, Unknown
 from workbench.records import Model
 
-ENGINES = ("api", "bundled", "jury", "sentence-transformers", "import")
+ENGINES = ("api", "bundled", "vllm-server", "vllm", "jury", "sentence-transformers", "import")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -116,7 +117,8 @@ def _headers(value: Any) -> str | None:
 #: ``wrap`` sends one raw prompt in that form (``wrapping.WRAPS``) to the completions endpoint.
 #: ``headers`` are sent along, ``$NAME`` in their values stands for an environment variable. ``timeout_s`` is for a
 #: request as a whole, ``idle_timeout_s`` for a pause within an answer. ``revision`` tells apart what an endpoint served
-#: under one name at different times: it is part of an encoder's version.
+#: under one name at different times: it is part of an encoder's version; for a hub
+#: model it is the commit or tag. What vLLM takes besides: ``vllm_settings``.
 PARAMS: Mapping[str, Check] = {
     "model": _name,
     "system_prompt": _text,
@@ -147,6 +149,22 @@ PARAMS: Mapping[str, Check] = {
     "dimensions": _whole(1, 2**16),
     "batch_size": _whole(1, 4096),
     "revision": _name,
+    "served_name": _name,
+    "tensor_parallel": _whole(1, 4096),
+    "pipeline_parallel": _whole(1, 4096),
+    "data_parallel": _whole(1, 4096),
+    "dtype": dtype_setting,
+    "quantization": _name,
+    "max_model_len": _whole(1),
+    "chat_template": _name,
+    "lora_path": _name,
+    "gpu_memory_utilization": _number(0, 1, above=True),
+    "trust_remote_code": _flag,
+    "gpus": gpus_setting,
+    "port": _whole(1, 65535),
+    "vllm_args": _texts,
+    "vllm_python": _name,
+    "startup_timeout_s": _number(0, above=True),
 }
 
 
@@ -172,7 +190,7 @@ def validate_model(model: Model) -> None:
         check_url(model.endpoint)
     elif model.engine == "sentence-transformers":
         check_encoder_folder(model.endpoint)
-    elif model.endpoint is not None:
+    elif model.endpoint is not None and model.engine not in VLLM_ENGINES:
         from pathlib import Path
 
         from workbench.engines.model_files import check_gguf
@@ -183,6 +201,12 @@ def validate_model(model: Model) -> None:
             raise Unknown("setting", key, PARAMS, hint=_hint(key, model.model_id))
         if value is not None and (wrong := PARAMS[key](value)):
             raise BadInput(wrong, field=key)
+    if model.engine in VLLM_ENGINES:
+        check_vllm(model)
+    if model.engine == "vllm":
+        from workbench.engines.vllm_offline.arguments import check_offline
+
+        check_offline(model)
 
 
 def _hint(key: str, model: str) -> str | None:

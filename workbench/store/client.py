@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -174,7 +175,11 @@ class Store:
         if not out.parent.is_dir():
             raise BadInput(f"there is no folder {out.parent}", file=str(out))
         reply, _ = self._ask({"op": "snapshot", "out": str(out)})
-        return int(reply["bytes"])
+        size = int(reply["bytes"])
+        told = {"path": str(out), "made_at": datetime.now(UTC).isoformat(timespec="seconds"), "bytes": size}
+        with contextlib.suppress(OSError):  # the copy is there; this only lets `workbench doctor` tell of it
+            (self.files / "snapshot.json").write_text(json.dumps(told), "utf-8")
+        return size
 
     def status(self) -> Row:
         """The owner's pid, version, schema, clients and uptime in seconds."""
