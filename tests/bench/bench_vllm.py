@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
 import json
 import os
 import statistics
@@ -59,23 +58,21 @@ def prompts(n: int, tag: str) -> list[str]:
     ]
 
 
-class Asking(Silent):
-    """Notes when the asking begins: before it the plan is made."""
-
-    began = 0.0
-
-    def start(self, label: str, total: int | None) -> None:
-        self.began = time.perf_counter()
-
-
 class Lent:
     """The engine as the stage gets it, kept open between runs: a stage closes its engine, and with it the model."""
+
+    #: called when the stage sends its first request: what comes before (planning, loading) is not timed
+    when_asked: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
+
+    def complete(self, requests: Any) -> Any:
+        Lent.when_asked()
+        return self._engine.complete(requests)
 
     async def close(self) -> None:
         pass
@@ -117,17 +114,21 @@ def vllms_threads() -> dict[str, int]:
 def stage_s(store: Store, model: Model, texts: list[str], tag: str) -> float:
     """Seconds of the generation stage, from the first request to the last row that is committed."""
     add_questions_of(store, texts, tag)
-    asking = Asking()
+    began: list[tuple[float, dict[str, int], int]] = []
     owner = f"/proc/{store.status()['pid']}/stat"
-    threads, all_before, owner_before = vllms_threads(), ticks("/proc/self/stat"), ticks(owner)
-    report = generate(store, GenerateSpec((model.model_id,), bench=tag), asking)
+
+    def note() -> None:
+        began.append((time.perf_counter(), vllms_threads(), ticks("/proc/self/stat") + ticks(owner)))
+
+    Lent.when_asked = staticmethod(note)
+    report = generate(store, GenerateSpec((model.model_id,), bench=tag), Silent())
     ended = time.perf_counter()
-    now = vllms_threads()
-    others = sum(now.get(task, before) - before for task, before in threads.items())
-    ours = ticks("/proc/self/stat") - all_before - others + ticks(owner) - owner_before
-    added.append(ours / os.sysconf("SC_CLK_TCK"))
+    now, total = vllms_threads(), ticks("/proc/self/stat") + ticks(owner)
+    [(since, threads, before)] = began
+    others = sum(now.get(task, spent) - spent for task, spent in threads.items())
+    added.append((total - before - others) / os.sysconf("SC_CLK_TCK"))
     assert report.states == {"ok": len(texts)}, report
-    return ended - asking.began
+    return ended - since
 
 
 def add_questions_of(store: Store, texts: list[str], tag: str) -> None:
@@ -251,7 +252,8 @@ def server(folder: str, n: int, rounds: int, tokens: int) -> dict[str, Any]:
             return timed(lambda: event_loop.run(bare_openai(url, key, name, texts, tokens)))
 
         def ours(texts: list[str], tag: str) -> float:
-            return stage_s(store, dataclasses.replace(model), texts, tag)
+            with lending(registry.open_engine(model)):  # a lease of its own on the server that runs
+                return stage_s(store, model, texts, tag)
 
         with tempfile.TemporaryDirectory() as place, open_store(Path(place) / "store.duckdb") as store:
             store.insert("models", [model.row()])
